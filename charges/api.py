@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.shortcuts import get_object_or_404
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from charges import services
+from charges.models import Charge, ChargeStatus, PaymentMethod
+from charges.serializers import (
+    ChargeBody,
+    ChargeResource,
+    PaymentMethodBody,
+    PaymentMethodResource,
+    check_instruction_amounts,
+)
+from partners.api import PartnerView, created, fingerprint, idempotency_key
+from partners.filters import CreatedFilterSet
+from partners.models import Scope
+from partners.schema import IDEMPOTENCY_KEY, PREFER
+from partners.serializers import IdField
+from wallets.fields import minor_units
+
+LEGS = {
+    "wallet": {"wallet_amount__gt": 0, "external_amount": 0},
+    "external": {"wallet_amount": 0, "external_amount__gt": 0},
+    "wallet+external": {"wallet_amount__gt": 0, "external_amount__gt": 0},
+}
+
+
+class ChargeFilters(CreatedFilterSet):
+    customer_id = filters.CharFilter()
+    status = filters.ChoiceFilter(choices=ChargeStatus.choices)
+    payment_method = filters.ChoiceFilter(
+        choices=[(name, name) for name in LEGS], method="by_legs"
+    )
+    installment_id = filters.UUIDFilter()
+    installment_order_id = filters.UUIDFilter()
+
+    def by_legs(self, queryset: object, name: str, value: str) -> object:
+        return queryset.filter(**LEGS[value])  # type: ignore[attr-defined]
+
+
+class Charges(PartnerView):
+    queryset = Charge.objects.none()
+    serializer_class = ChargeResource
+    filterset_class = ChargeFilters
+    write_scope = Scope.CHARGES
+
+    @extend_schema(operation_id="charges_list", summary="Charges, newest first")
+    def get(self, request: Request) -> Response:
+        return self.page(Charge.objects.owned_by(self.partner_id))
+
+    @extend_schema(
+        operation_id="charges_create",
+        summary="Charge a customer: the wallet first, a card for the rest",
+        parameters=[IDEMPOTENCY_KEY, PREFER],
+        request=ChargeBody,
+        responses={201: ChargeResource, 202: ChargeResource},
+    )
+    def post(self, request: Request) -> Response:
+        key = idempotency_key(request)
+        body = ChargeBody.shared().run_validation(request.data)
+        body["amount"] = minor_units(body["amount"], body["currency"])
+        check_instruction_amounts(body["split_instructions"], body["currency"])
+        is_async = "respond-async" in request.headers.get("Prefer", "").lower()
+        new = services.NewCharge(
+            idempotency_key=key, fingerprint=fingerprint(request), **body
+        )
+        made = services.create(
+            partner_id=self.partner_id, new=new, is_async=is_async, by=self.actor, now=self.now
+        )
+        status = 202 if is_async else 201
+        return created(ChargeResource.render(made.charge), is_replay=made.is_replay, status=status)
+
+
+class ChargeDetail(PartnerView):
+    serializer_class = ChargeResource
+
+    @extend_schema(operation_id="charges_get", summary="One charge")
+    def get(self, request: Request, charge_id: UUID) -> Response:
+        charge = get_object_or_404(Charge.objects.owned_by(self.partner_id), id=charge_id)
+        return Response(ChargeResource.render(charge))
+
+
+class CustomerFilter(filters.FilterSet):
+    customer_id = filters.CharFilter()
+
+
+class PaymentMethods(PartnerView):
+    queryset = PaymentMethod.objects.none()
+    serializer_class = PaymentMethodResource
+    filterset_class = CustomerFilter
+    write_scope = Scope.CHARGES
+
+    @extend_schema(
+        operation_id="payment_methods_list",
+        summary="A customer's cards",
+        parameters=[OpenApiParameter("customer_id", str, required=True)],
+    )
+    def get(self, request: Request) -> Response:
+        if "customer_id" not in request.query_params:
+            detail = serializers.ErrorDetail("Say whose: ?customer_id=", "required")
+            raise serializers.ValidationError({"customer_id": [detail]})
+        IdField().run_validation(request.query_params["customer_id"])
+        return self.page(PaymentMethod.objects.owned_by(self.partner_id).filter(detached_at=None))
+
+    @extend_schema(
+        operation_id="payment_methods_attach",
+        summary="Save a customer's card by its id at Stripe",
+        request=PaymentMethodBody,
+        responses={201: PaymentMethodResource},
+    )
+    def post(self, request: Request) -> Response:
+        body = PaymentMethodBody.shared().run_validation(request.data)
+        saved = services.attach_payment_method(
+            partner_id=self.partner_id,
+            customer_id=body["customer_id"],
+            payment_method=body["payment_method"],
+            is_default=body["default"],
+            now=self.now,
+        )
+        return Response(PaymentMethodResource.render(saved), status=201)
+
+
+class PaymentMethodDetail(PartnerView):
+    serializer_class = PaymentMethodResource
+    write_scope = Scope.CHARGES
+
+    @extend_schema(operation_id="payment_methods_detach", summary="Forget a card")
+    def delete(self, request: Request, payment_method_id: UUID) -> Response:
+        rows = PaymentMethod.objects.owned_by(self.partner_id)
+        payment_method = get_object_or_404(rows, id=payment_method_id)
+        services.detach_payment_method(payment_method=payment_method, now=self.now)
+        return Response(status=204)

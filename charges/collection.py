@@ -1,0 +1,244 @@
+"""Steps of collecting charges, set-based: a single charge is a batch of one.
+
+`claim` decides and writes the legs, `conclude` ends what waited for the card and tells whoever
+ordered it. Both lock wallets, write the charges, post the ledger and publish the events, in the
+caller's transaction and a fixed number of statements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from importlib import import_module
+from types import ModuleType
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Q
+
+from charges import legs
+from charges.models import Charge, ChargeStatus, PaymentMethod
+from charges.serializers import ChargeResource
+from partners import rows
+from partners.actors import Actor
+from wallets import ledger
+from wallets.ledger import Line, Posting, WalletKey
+from wallets.models import Account, Kind, Wallet
+from webhooks import events
+
+Wallets = dict[WalletKey, Wallet]
+
+LEASE = timedelta(seconds=90)
+"""How long a claimed charge is left to whoever claimed it before a sweep goes on with it."""
+
+DECIDED = [
+    "status", "wallet_id", "wallet_amount", "external_amount", "card", "attempts",
+    "next_attempt_at", "failure_code", "failure_message", "updated_at", "succeeded_at", "failed_at",
+]  # fmt: skip
+CONCLUDED = [
+    "status", "next_attempt_at", "needs_review", "failure_code", "failure_decline_code",
+    "failure_message", "updated_at", "succeeded_at", "failed_at",
+]  # fmt: skip
+
+
+class UnknownRecipient(Exception):
+    def __init__(self, recipient: str, currency: str) -> None:
+        super().__init__(f"Recipient {recipient} has no {currency} wallet.")
+
+
+def owner() -> ModuleType:
+    """Who orders charges (settings.CHARGE_OWNER): has `lock(charge)`, before the charge is locked,
+    and `moved(charge)`, after it is written."""
+    return import_module(settings.CHARGE_OWNER)
+
+
+def claim(
+    charges: Sequence[Charge],
+    *,
+    is_new: bool,
+    is_attended: bool,
+    refused_cards: Mapping[UUID, str] | None = None,
+    by: Actor,
+    now: datetime,
+) -> None:
+    """Each pending charge is succeeded (the wallet covers it), processing (its wallet leg is held,
+    the rest waits for the card) or failed; written, posted and published.
+
+    `is_new` charges are inserted, others are rows locked by the caller. `is_attended` means that
+    the caller asks the processor itself, now. `refused_cards` maps a charge to the card that must
+    not be asked again. Raises UnknownRecipient, and IntegrityError for a repeated key.
+    """
+    wallets = ledger.lock(_wallet_keys(charges))
+    check_recipients(charges, wallets)
+    cards = _default_cards(charges, wallets)
+    available = {wallet.id: wallet.available for wallet in wallets.values()}
+    for charge in charges:
+        charge.card = charge.card or cards.get((charge.partner_id, charge.customer_id), "")
+        refused = (refused_cards or {}).get(charge.id)
+        has_card = bool(charge.card) and charge.card != refused
+        _decide(charge, wallets, available, has_card=has_card, now=now)
+        if charge.status == ChargeStatus.PROCESSING:
+            charge.attempts = 1 if is_attended else 0
+            charge.next_attempt_at = now + LEASE if is_attended else now
+    if is_new:
+        rows.insert(charges)
+    elif rows.update(charges, DECIDED, where="t.status = 'pending'") != len(charges):
+        raise RuntimeError("a claimed charge is locked and pending")
+    held = [c for c in charges if c.status == ChargeStatus.PROCESSING]
+    _finish(charges, wallets, _holds(held, wallets, +1), by=by, now=now)
+
+
+def conclude(charge: Charge, *, by: Actor, now: datetime) -> None:
+    """A charge that waited for its card is what the caller made it, succeeded or failed: its hold
+    is captured or released. The caller has locked the row (and its owner's) before.
+    """
+    wallets = ledger.lock(_wallet_keys([charge]))
+    charge.next_attempt_at, charge.needs_review, charge.updated_at = None, "", now
+    rows.update([charge], CONCLUDED)
+    _finish([charge], wallets, _holds([charge], wallets, -1), by=by, now=now)
+    if charge.installment_id:
+        owner().moved(charge, by=by, now=now)
+
+
+def succeed(charge: Charge, now: datetime) -> None:
+    charge.status, charge.succeeded_at, charge.updated_at = ChargeStatus.SUCCEEDED, now, now
+    charge.failure_code = charge.failure_decline_code = charge.failure_message = ""
+
+
+def fail(charge: Charge, now: datetime, *, code: str, message: str, decline_code: str = "") -> None:
+    charge.status, charge.failed_at, charge.updated_at = ChargeStatus.FAILED, now, now
+    charge.failure_code, charge.failure_message = code[:64], message[:500]
+    charge.failure_decline_code = decline_code[:64]
+
+
+def check_recipients(charges: Iterable[Charge], wallets: Wallets) -> None:
+    """Raises UnknownRecipient unless every recipient has a wallet in the charge's currency."""
+    for charge in charges:
+        for share in charge.split_shares:
+            wallet = wallets.get((charge.partner_id, share["recipient"]))
+            if wallet is None or wallet.currency != charge.currency:
+                raise UnknownRecipient(share["recipient"], charge.currency)
+
+
+def _wallet_keys(charges: Iterable[Charge]) -> Iterable[WalletKey]:
+    for charge in charges:
+        yield charge.partner_id, charge.customer_id
+        for share in charge.split_shares:
+            yield charge.partner_id, share["recipient"]
+
+
+def _default_cards(charges: Sequence[Charge], wallets: Wallets) -> dict[WalletKey, str]:
+    """The default cards of customers whose wallet may not cover what is asked of it."""
+    asked: dict[WalletKey, int] = {}
+    for charge in charges:
+        key = (charge.partner_id, charge.customer_id)
+        asked[key] = asked.get(key, 0) + charge.amount
+    short = {key for key, total in asked.items() if not _covers(wallets.get(key), total)}
+    without = {
+        key for c in charges if not c.card and (key := (c.partner_id, c.customer_id)) in short
+    }
+    if not without:
+        return {}
+    partners, customers = zip(*without, strict=True)
+    found = PaymentMethod.objects.filter(
+        Q(partner_id__in=set(partners), customer_id__in=customers), is_default=True
+    )
+    return {(card.partner_id, card.customer_id): card.external_id for card in found}
+
+
+def _covers(wallet: Wallet | None, amount: int) -> bool:
+    return wallet is not None and wallet.is_active and wallet.available >= amount
+
+
+def _decide(
+    charge: Charge, wallets: Wallets, available: dict[UUID, int], *, has_card: bool, now: datetime
+) -> None:
+    wallet = _usable(charge, wallets)
+    have = available[wallet.id] if wallet else 0
+    divided = legs.divide(
+        charge.amount, available=have, currency=charge.currency, has_card=has_card
+    )
+    charge.next_attempt_at, charge.updated_at = None, now
+    if divided is None:
+        fail(charge, now, code="insufficient_funds", message=_shortage(wallet))
+        return
+    charge.wallet_amount, charge.external_amount = divided
+    charge.wallet = wallet if divided.wallet else None
+    if wallet:
+        available[wallet.id] -= divided.wallet
+    if divided.card:
+        charge.status = ChargeStatus.PROCESSING
+        return
+    succeed(charge, now)
+    for share in charge.split_shares:
+        available[wallets[charge.partner_id, share["recipient"]].id] += share["amount"]
+
+
+def _usable(charge: Charge, wallets: Wallets) -> Wallet | None:
+    wallet = wallets.get((charge.partner_id, charge.customer_id))
+    is_usable = wallet and charge.use_wallet and wallet.is_active
+    return wallet if wallet and is_usable and wallet.currency == charge.currency else None
+
+
+def _shortage(wallet: Wallet | None) -> str:
+    if wallet is None:
+        return "There is no wallet to charge and no card."
+    return "The wallet does not cover the amount and there is no card."
+
+
+def _holds(
+    charges: Iterable[Charge], wallets: Wallets, sign: int
+) -> dict[UUID, tuple[Wallet, int]]:
+    holds: dict[UUID, tuple[Wallet, int]] = {}
+    for charge in charges:
+        if charge.wallet_amount:
+            wallet = wallets[charge.partner_id, charge.customer_id]
+            _, so_far = holds.get(wallet.id, (wallet, 0))
+            holds[wallet.id] = (wallet, so_far + sign * charge.wallet_amount)
+    return holds
+
+
+def _finish(
+    charges: Sequence[Charge],
+    wallets: Wallets,
+    holds: Mapping[UUID, tuple[Wallet, int]],
+    *,
+    by: Actor,
+    now: datetime,
+) -> None:
+    postings = [_posting(c, wallets) for c in charges if c.status == ChargeStatus.SUCCEEDED]
+    if postings or holds:
+        ledger.post(postings, holds=holds, by=by, now=now)
+    events.publish([_fact(c) for c in charges if c.is_terminal], by=by, now=now)
+
+
+def _posting(charge: Charge, wallets: Wallets) -> Posting:
+    lines = []
+    if charge.wallet_amount:
+        payer = wallets[charge.partner_id, charge.customer_id]
+        lines.append(Line(Account.WALLET, -charge.wallet_amount, payer))
+    if charge.external_amount:
+        lines.append(Line(Account.CARD, -charge.external_amount))
+    shares = [share for share in charge.split_shares if share["amount"]]
+    for share in shares:
+        recipient = wallets[charge.partner_id, share["recipient"]]
+        lines.append(Line(Account.WALLET, share["amount"], recipient))
+    if revenue := charge.amount - sum(share["amount"] for share in shares):
+        lines.append(Line(Account.REVENUE, revenue))
+    return Posting(
+        partner_id=charge.partner_id,
+        kind=Kind.CHARGE,
+        currency=charge.currency,
+        lines=lines,
+        description=charge.description,
+        charge_id=charge.id,
+    )
+
+
+def _fact(charge: Charge) -> events.Fact:
+    return events.Fact(
+        partner_id=charge.partner_id,
+        type=f"charge.{charge.status}",
+        resource_id=charge.id,
+        data=ChargeResource.render(charge),
+    )

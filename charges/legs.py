@@ -1,0 +1,34 @@
+"""How a charge falls into a wallet leg and a card leg. Pure.
+
+Stripe refuses card payments below a minimum per currency (docs.stripe.com/currencies,
+"Minimum and maximum charge amounts"); elsewhere we ask for at least 1 minor unit.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+MINIMUM = {
+    "USD": 50, "AED": 200, "AUD": 50, "BGN": 100, "BRL": 50, "CAD": 50, "CHF": 50, "CZK": 1500,
+    "DKK": 250, "EUR": 50, "GBP": 30, "HKD": 400, "HUF": 17500, "INR": 50, "JPY": 50, "MXN": 1000,
+    "MYR": 200, "NOK": 300, "NZD": 50, "PLN": 200, "RON": 200, "SEK": 300, "SGD": 50, "THB": 1000,
+}  # fmt: skip
+
+
+class Legs(NamedTuple):
+    wallet: int
+    card: int
+
+
+def divide(amount: int, *, available: int, currency: str, has_card: bool) -> Legs | None:
+    """The wallet first, the rest by card; None when they cannot cover the amount.
+
+    A card leg below the processor's minimum takes from the wallet leg what it lacks.
+    """
+    wallet = min(available, amount)
+    if wallet == amount:
+        return Legs(wallet, 0)
+    if not has_card:
+        return None
+    card = max(amount - wallet, min(MINIMUM.get(currency, 1), amount))
+    return Legs(amount - card, card)

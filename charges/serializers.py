@@ -1,0 +1,189 @@
+"""Charges and payment methods as partners see them, in the API and in events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from charges import splits
+from charges.models import Charge, ChargeStatus
+from partners.serializers import (
+    Body,
+    FlagField,
+    IdField,
+    MetadataField,
+    Resource,
+    TextField,
+)
+from wallets import money
+from wallets.fields import AmountField, CurrencyField, MoneyField, minor_units
+
+
+class PaymentMethodIdField(TextField):
+    """A payment method's id at Stripe, `pm_…`."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=255, trim_whitespace=False, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if not text.startswith("pm_") or not text.isascii() or not text[3:].replace("_", "").isalnum():
+            raise serializers.ValidationError("An id that starts with pm_.", "invalid_payment_method")
+        return text
+
+
+class InstructionBody(Body):
+    recipient = IdField()
+    amount = AmountField(required=False)
+    percentage = AmountField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("amount" in attrs) == ("percentage" in attrs):
+            raise serializers.ValidationError("Either amount or percentage.", "amount_or_percentage")
+        if "percentage" in attrs:
+            try:
+                splits.basis_points(attrs["percentage"])
+            except splits.InvalidPercentage as error:
+                detail = serializers.ErrorDetail(str(error), "invalid_percentage")
+                raise serializers.ValidationError({"percentage": [detail]}) from error
+        return attrs
+
+
+class SplitInstructionsField(serializers.ListField):
+    """At most 20 rules, each recipient once."""
+
+    child = InstructionBody()
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            required=False, default=list, max_length=splits.MAX_RECIPIENTS, **kwargs
+        )
+
+    def to_internal_value(self, data: Any) -> list[splits.Instruction]:
+        rules: list[splits.Instruction] = super().to_internal_value(data)
+        recipients = [rule["recipient"] for rule in rules]
+        if len(set(recipients)) != len(recipients):
+            raise serializers.ValidationError("Each recipient once.", "duplicate_recipient")
+        return rules
+
+
+def check_instruction_amounts(rules: list[splits.Instruction], currency: str) -> None:
+    """Raises ValidationError on the fixed amounts that the currency cannot have."""
+    for place, rule in enumerate(rules):
+        if "amount" in rule:
+            minor_units(rule["amount"], currency, f"split_instructions[{place}].amount")
+
+
+class ChargeBody(Body):
+    customer_id = IdField()
+    amount = AmountField()
+    currency = CurrencyField(default="USD")
+    payment_method = PaymentMethodIdField(required=False, default="")
+    use_wallet = FlagField(default=True)
+    split_instructions = SplitInstructionsField()
+    description = TextField(max_length=500, required=False, default="", allow_blank=True)
+    metadata = MetadataField()
+
+
+class InstructionResource(Resource):
+    recipient = serializers.CharField()
+    amount = serializers.CharField(required=False)
+    percentage = serializers.CharField(required=False)
+
+
+class ShareResource(Resource):
+    recipient = serializers.CharField()
+    amount = serializers.CharField()
+
+
+class FailureResource(Resource):
+    code = serializers.CharField()
+    decline_code = serializers.CharField(allow_null=True)
+    message = serializers.CharField()
+
+
+class NextActionResource(Resource):
+    client_secret = serializers.CharField()
+    expires_at = serializers.DateTimeField()
+
+
+@extend_schema_field(InstructionResource(many=True))
+class StoredField(serializers.ReadOnlyField):
+    """JSON that goes out as it was stored."""
+
+
+@extend_schema_field(ShareResource(many=True))
+class SharesField(serializers.ReadOnlyField):
+    """Shares with their amounts as money."""
+
+    def get_attribute(self, instance: Any) -> list[dict[str, str]]:
+        return shown_shares(super().get_attribute(instance), instance.currency)
+
+
+def shown_shares(shares: list[splits.Share], currency: str) -> list[dict[str, str]]:
+    return [
+        {"recipient": share["recipient"], "amount": money.text(share["amount"], currency)}
+        for share in shares
+    ]
+
+
+@extend_schema_field(FailureResource(allow_null=True))
+class FailureField(serializers.ReadOnlyField):
+    """Why the charge failed."""
+
+
+class ChargeResource(Resource):
+    id = serializers.UUIDField()
+    customer_id = serializers.CharField()
+    amount = MoneyField()
+    currency = serializers.CharField()
+    status = serializers.ChoiceField(choices=ChargeStatus.choices)
+    payment_method = serializers.ChoiceField(
+        choices=["wallet", "external", "wallet+external"], allow_null=True
+    )
+    wallet_amount = MoneyField()
+    external_amount = MoneyField()
+    external_charge_id = serializers.CharField(allow_null=True)
+    split_instructions = StoredField()
+    split_shares = SharesField()
+    installment_id = serializers.UUIDField(allow_null=True)
+    installment_order_id = serializers.UUIDField(allow_null=True)
+    description = serializers.CharField()
+    metadata = serializers.DictField()
+    failure = FailureField()
+    next_action = serializers.SerializerMethodField()
+    amount_refunded = MoneyField()
+    refund_status = serializers.ChoiceField(choices=["none", "partial", "full"])
+    dispute_status = serializers.SerializerMethodField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    succeeded_at = serializers.DateTimeField(allow_null=True)
+    failed_at = serializers.DateTimeField(allow_null=True)
+
+    @extend_schema_field(NextActionResource(allow_null=True))
+    def get_next_action(self, charge: Charge) -> None:
+        """Null: cards are charged off session, and nothing asks the customer yet."""
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_dispute_status(self, charge: Charge) -> None:
+        """Null: no dispute is known."""
+
+
+class PaymentMethodBody(Body):
+    customer_id = IdField()
+    payment_method = PaymentMethodIdField()
+    default = FlagField(default=True)
+
+
+class PaymentMethodResource(Resource):
+    id = serializers.UUIDField()
+    customer_id = serializers.CharField()
+    payment_method = serializers.CharField(source="external_id")
+    brand = serializers.CharField()
+    last4 = serializers.CharField()
+    exp_month = serializers.IntegerField()
+    exp_year = serializers.IntegerField()
+    default = serializers.BooleanField(source="is_default")
+    created_at = serializers.DateTimeField()

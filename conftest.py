@@ -1,0 +1,116 @@
+"""Fixtures of all suites: committed data on the real database, partners, a client, the clock."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import setup_databases, teardown_databases
+from django.utils import timezone
+
+from devstack.stripe_sandbox.client import SandboxControl
+from partners import access, broker
+from partners import services as partner_services
+from partners.actors import Actor
+from partners.models import Partner
+from payments_project import invariants
+
+APPS = ("partners", "webhooks", "wallets", "charges", "installments", "auth_user")
+BY = Actor("test:suite", "req-test")
+
+
+@pytest.fixture(scope="session")
+def database(
+    django_test_environment: None, django_db_modify_db_settings: None, django_db_blocker: Any
+) -> Iterator[Any]:
+    """The migrated test database of this process."""
+    with django_db_blocker.unblock():
+        created = setup_databases(verbosity=0, interactive=False)
+        yield django_db_blocker
+        teardown_databases(created, verbosity=0)
+
+
+@pytest.fixture
+def committed(database: Any) -> Iterator[None]:
+    """A database whose transactions really commit, empty at the start; the proof at the end."""
+    with database.unblock():
+        _empty()
+        yield
+        broken = {f.invariant: f.rows for f in invariants.prove() if f.rows}
+        connection.close()
+    assert not broken
+
+
+def _empty() -> None:
+    broker.client().flushdb()
+    broker.circuit.open_until = 0.0
+    access._remembered.clear()
+    with connection.cursor() as cursor:
+        tables = [name for name in connection.introspection.table_names() if name.startswith(APPS)]
+        cursor.execute(f"TRUNCATE {', '.join(tables)} CASCADE")
+
+
+@pytest.fixture
+def now() -> datetime:
+    return timezone.now()
+
+
+@pytest.fixture
+def partner(committed: None) -> Partner:
+    return partner_services.create_partner(name="Acme", now=timezone.now())
+
+
+class Api:
+    """The API as a partner calls it: JSON in and out, a fresh idempotency key unless given."""
+
+    def __init__(self, key: str) -> None:
+        self.client = Client(raise_request_exception=False)
+        self.key = key
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self.client.get(path, query, **self._headers())
+
+    def post(self, path: str, body: Any = None, *, key: str | None = None, **headers: str) -> Any:
+        headers = {"idempotency-key": key or uuid4().hex, **headers}
+        return self.client.post(
+            path, body or {}, content_type="application/json", **self._headers(headers)
+        )
+
+    def patch(self, path: str, body: Any) -> Any:
+        return self.client.patch(path, body, content_type="application/json", **self._headers())
+
+    def delete(self, path: str) -> Any:
+        return self.client.delete(path, **self._headers())
+
+    def _headers(self, more: dict[str, str] | None = None) -> dict[str, Any]:
+        headers = {"authorization": f"Bearer {self.key}", **(more or {})}
+        return {"headers": headers, "secure": True}
+
+
+@pytest.fixture
+def make_api() -> Callable[[Partner], Api]:
+    def make(partner: Partner, **options: Any) -> Api:
+        _, key = partner_services.create_api_key(partner=partner, now=timezone.now(), **options)
+        return Api(key)
+
+    return make
+
+
+@pytest.fixture
+def api(partner: Partner, make_api: Callable[[Partner], Api]) -> Api:
+    return make_api(partner)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[SandboxControl]:
+    """The Stripe sandbox of this process, without faults before and after."""
+    control = SandboxControl(os.environ["STRIPE_API_BASE"])
+    control.reset()
+    yield control
+    control.clear_faults()

@@ -1,0 +1,97 @@
+"""The processes of the stack, in the order in which they start."""
+
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from devstack.choices import STRIPE_WEBHOOK_PATH, Ports
+from devstack.environment import CHECKOUT, private_folder
+from devstack.leftovers import MARKER
+from devstack.postgres import Postgres, locate
+from devstack.processes import Process
+from devstack.valkey import Valkey
+
+WORKER_SECONDS = 30
+GRANIAN = [
+    *("-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--workers", "2"),
+    *("--blocking-threads", "4", "--backpressure", "64", "--respawn-failed-workers"),
+    # Without a limit a worker told to stop while it starts is waited for forever.
+    *("--no-ws", "--no-access-log", "--workers-kill-timeout", "5"),
+]
+CELERY = ["-m", "celery", "-A", "payments_project"]
+WORKER = [
+    *("worker", "-P", "threads", "-c", "16", "--loglevel", "info"),
+    *("--without-gossip", "--without-mingle", "-n", "worker@%h"),
+]
+
+
+@dataclass
+class Stack:
+    """Builds this checkout's processes. `environment` is what each of them sees."""
+
+    environment: Mapping[str, str]
+    ports: Ports
+    state: Path
+    show: Callable[[str, str], None]
+
+    def postgres(self, port: int) -> Postgres:
+        return Postgres(
+            locate(self.state), port, self.log("postgres"), environment=self._mark, show=self.show
+        )
+
+    def valkey(self, port: int) -> Valkey:
+        return Valkey(
+            self.state / "valkey",
+            port,
+            self.log("valkey"),
+            environment=self._mark,
+            show=self.show,
+        )
+
+    def stripe(self, port: int) -> Process:
+        callback = f"http://127.0.0.1:{self.ports.web}{STRIPE_WEBHOOK_PATH}"
+        state = private_folder(self.state / "stripe") / "state.sqlite3"
+        return self._python(
+            "stripe",
+            *("-m", "devstack.stripe_sandbox", "--port", str(port), "--state", str(state)),
+            *("--webhook-url", callback),
+            *("--webhook-secret", self.environment["STRIPE_WEBHOOK_SECRET"]),
+        )
+
+    def migrate(self) -> Process:
+        return self._python("migrate", "manage.py", "migrate", "--no-input")
+
+    def seed(self) -> Process:
+        return self._python("seed", "manage.py", "seed_demo", "--if-empty")
+
+    def services(self) -> list[Process]:
+        web = ["--port", str(self.ports.web), "payments_project.wsgi:application"]
+        listener = ["webhook_listener", "--port", str(self.ports.listener)]
+        worker = self._python("worker", *CELERY, *WORKER)
+        worker.grace_seconds = WORKER_SECONDS  # what it has begun may end
+        return [
+            self._python("web", *GRANIAN, *web),
+            worker,
+            self._python("beat", *CELERY, "beat", "--loglevel", "info", "--pidfile="),
+            self._python("listener", "manage.py", *listener),
+        ]
+
+    def log(self, name: str) -> Path:
+        return self.state / "logs" / f"{name}.log"
+
+    @property
+    def _mark(self) -> dict[str, str]:
+        return {MARKER: self.environment[MARKER]}
+
+    def _python(self, name: str, *arguments: str) -> Process:
+        return Process(
+            name=name,
+            command=[sys.executable, *arguments],
+            environment=self.environment,
+            folder=CHECKOUT,
+            log=self.log(name),
+            stop_signal=signal.SIGTERM,
+            show=self.show,
+        )

@@ -1,0 +1,124 @@
+"""Disputes: opened by the card made for it, ended by us or by a test."""
+
+from __future__ import annotations
+
+from devstack.stripe_sandbox.call import Call, merge_metadata, new_id
+from devstack.stripe_sandbox.errors import ApiError, Json, invalid
+from devstack.stripe_sandbox.events import emit
+from devstack.stripe_sandbox.listing import filtered
+
+DAYS_TO_ANSWER = 9 * 24 * 3600
+FEE = 1500
+CLOSED = ("won", "lost")
+
+
+def retrieve(call: Call) -> Json:
+    return call.load("dispute", call.target)
+
+
+def listed(call: Call) -> Json:
+    return filtered(call, "dispute", "charge", "payment_intent")
+
+
+def update(call: Call) -> Json:
+    """Metadata and evidence; with `submit` the dispute goes to the bank."""
+    dispute = call.load("dispute", call.target)
+    dispute["metadata"] = merge_metadata(dispute["metadata"], call.params.get("metadata", {}))
+    if call.params.get("evidence"):
+        dispute["evidence"].update(call.params["evidence"])
+        dispute["evidence_details"]["has_evidence"] = True
+        if call.params.get("submit", True):
+            dispute["evidence_details"]["submission_count"] += 1
+            dispute["status"] = "under_review"
+    emit(call, "charge.dispute.updated", call.save(dispute))
+    return dispute
+
+
+def close(call: Call) -> Json:
+    """Accepted by us, therefore lost."""
+    return _end(call, "lost")
+
+
+def decide(call: Call) -> Json:
+    """The bank's decision, asked for by a test."""
+    status = call.params.get("status")
+    if status not in CLOSED:
+        raise invalid("status must be won or lost", "status")
+    return _end(call, status)
+
+
+def open_dispute(call: Call, charge: Json) -> Json:
+    """The cardholder took the money back: the charge is disputed, its amount withdrawn."""
+    charge["disputed"] = True
+    call.save(charge)
+    dispute = _build(call, charge)
+    emit(call, "charge.dispute.created", call.save(dispute))
+    emit(call, "charge.dispute.funds_withdrawn", dispute)
+    return dispute
+
+
+def _end(call: Call, status: str) -> Json:
+    dispute = call.load("dispute", call.target)
+    if dispute["status"] in CLOSED:
+        raise ApiError(400, "This dispute is already closed", param="dispute")
+    previous = {"status": dispute["status"]}
+    dispute["status"] = status
+    emit(call, "charge.dispute.closed", call.save(dispute), previous)
+    if status == "won":
+        dispute["balance_transactions"].append(_movement(call, dispute["amount"], dispute))
+        emit(call, "charge.dispute.funds_reinstated", call.save(dispute))
+    return dispute
+
+
+def _build(call: Call, charge: Json) -> Json:
+    dispute: Json = {
+        "id": new_id("du_1"),
+        "object": "dispute",
+        "amount": charge["amount"],
+        "balance_transactions": [],
+        "charge": charge["id"],
+        "created": call.now,
+        "currency": charge["currency"],
+        "enhanced_eligibility_types": [],
+        "evidence": {},
+        "evidence_details": {
+            "due_by": call.now + DAYS_TO_ANSWER,
+            "enhanced_eligibility": {},
+            "has_evidence": False,
+            "past_due": False,
+            "submission_count": 0,
+        },
+        "is_charge_refundable": False,
+        "livemode": False,
+        "metadata": {},
+        "payment_intent": charge["payment_intent"],
+        "payment_method_details": {
+            "card": {
+                "brand": charge["payment_method_details"]["card"]["brand"],
+                "case_type": "chargeback",
+                "network_reason_code": "10.4",
+            },
+            "type": "card",
+        },
+        "reason": "fraudulent",
+        "status": "needs_response",
+    }
+    dispute["balance_transactions"].append(_movement(call, -charge["amount"], dispute))
+    return dispute
+
+
+def _movement(call: Call, amount: int, dispute: Json) -> Json:
+    fee = FEE if amount < 0 else 0
+    return {
+        "id": new_id("txn_1"),
+        "object": "balance_transaction",
+        "amount": amount,
+        "created": call.now,
+        "currency": dispute["currency"],
+        "fee": fee,
+        "net": amount - fee,
+        "reporting_category": "dispute" if amount < 0 else "dispute_reversal",
+        "source": dispute["id"],
+        "status": "available",
+        "type": "adjustment",
+    }

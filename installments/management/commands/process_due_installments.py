@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from collections import Counter
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+from rich.console import Console
+from rich.progress import Progress
+
+from charges import services as charges
+from installments import schedule, services
+from installments.models import Installment
+from partners import actors
+from wallets import money
+
+
+class Command(BaseCommand):
+    help = (
+        "Collects every installment that is due: those that wallets cover set-based, then the "
+        "cards. The same door as the beat task; safe to run at any time, any number at once."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--as-of", metavar="D", help="a date (its end, UTC) or a time; now")
+        parser.add_argument("--dry-run", action="store_true", help="print what is due, charge none")
+        parser.add_argument("--order", type=UUID, metavar="ID", help="only this order's parts")
+        parser.add_argument("--limit", type=int, metavar="N", help="at most so many parts")
+
+    def handle(
+        self, *, as_of: str | None, dry_run: bool, order: UUID | None, limit: int | None, **_: Any
+    ) -> None:
+        at = _moment(as_of)
+        if dry_run:
+            self._show(at, order, limit)
+            return
+        by, started_at = actors.command("process_due_installments"), timezone.now()
+        due = _due(at, order, limit).count()
+        with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+            bar = progress.add_task("Installments", total=due)
+            swept = services.sweep(
+                as_of=at,
+                by=by,
+                now=started_at,
+                order_id=order,
+                limit=limit,
+                progress=lambda count: progress.advance(bar, count),
+            )
+        cards = charges.collect_due(by=by) if swept.processing else 0
+        services.record_sweep(swept=swept, started_at=started_at, finished_at=timezone.now())
+        self.stdout.write(
+            f"{swept.collected} due as of {at:%Y-%m-%d %H:%M} UTC: {swept.paid} paid by wallet, "
+            f"{cards} sent to cards, {swept.failed} failed; "
+            f"{swept.overdue} became overdue, {swept.defaulted} orders defaulted."
+        )
+
+    def _show(self, at: datetime, order: UUID | None, limit: int | None) -> None:
+        totals: Counter[str] = Counter()
+        for part in _due(at, order, limit).iterator():
+            totals[part.currency] += part.amount
+            self.stdout.write(
+                f"{part.id}  order {part.order_id} no. {part.installment_number}  "
+                f"{part.order.customer_id}  due {part.due_date}  "
+                f"{money.text(part.amount, part.currency)} {part.currency}"
+            )
+        shown = ", ".join(f"{money.text(sum_, code)} {code}" for code, sum_ in totals.items())
+        self.stdout.write(f"Would collect {shown or 'nothing'}.")
+
+
+def _due(at: datetime, order: UUID | None, limit: int | None) -> Any:
+    due = Installment.objects.due(at).select_related("order")
+    return (due.filter(order_id=order) if order else due)[:limit]
+
+
+def _moment(text: str | None) -> datetime:
+    if text is None:
+        return timezone.now()
+    try:
+        return schedule.read_as_of(text)
+    except (ValueError, OverflowError) as error:
+        raise CommandError(f"--as-of {text}: {error}") from error

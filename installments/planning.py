@@ -1,0 +1,122 @@
+"""From an order as asked for to its parts, shares and dates. Pure: the clock is a parameter."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from charges import splits
+from charges.splits import Instruction, Share
+from installments import schedule
+from installments.schedule import Frequency, Part, Remainder
+from wallets import money
+
+
+class ScheduleSumMismatch(Exception):
+    """The schedule's amounts do not sum to the order's."""
+
+    def __init__(self, total: int, amount: int, currency: str) -> None:
+        have, want = money.text(total, currency), money.text(amount, currency)
+        super().__init__(f"The schedule sums to {have}, the amount is {want} {currency}.")
+
+
+class InvalidSchedule(Exception):
+    """A word of the rule, or a date, does not fit the others; `field` says which."""
+
+    def __init__(self, field: str, code: str, message: str) -> None:
+        super().__init__(message)
+        self.field, self.code = field, code
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Equal parts; amounts in minor units."""
+
+    count: int
+    frequency: Frequency = Frequency.MONTHLY
+    interval: int = 1
+    first_due_date: date | None = None
+    down_payment: int = 0
+    remainder: Remainder = Remainder.SPREAD
+    installment_amount: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """An order as asked for: a rule, or a list of parts."""
+
+    customer_id: str
+    amount: int
+    currency: str
+    plan: Rule | Sequence[Part]
+    timezone: str = "UTC"
+    payment_method: str = ""
+    split_instructions: Sequence[Instruction] = ()
+    auto_apply: bool = False
+    description: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The parts, the order's shares, and each part's shares."""
+
+    parts: list[Part]
+    shares: list[Share]
+    part_shares: list[list[Share]]
+
+    @property
+    def hash(self) -> str:
+        """Equal exactly when parts and shares are: 64 hex digits."""
+        parts = [[part.amount, part.due_date.isoformat()] for part in self.parts]
+        text = json.dumps([parts, self.part_shares], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def plan(new: NewOrder, *, now: datetime) -> Plan:
+    """Raises InvalidSchedule, ScheduleSumMismatch, SplitExceedsAmount."""
+    today = schedule.local_date(now, new.timezone)
+    parts = _by_rule(new, new.plan, today) if isinstance(new.plan, Rule) else list(new.plan)
+    _check_dates(parts, today, "first_due_date" if isinstance(new.plan, Rule) else "schedule")
+    total = schedule.total(parts)
+    if total != new.amount:
+        raise ScheduleSumMismatch(total, new.amount, new.currency)
+    shares = splits.resolve(new.split_instructions, new.amount, new.currency)
+    return Plan(parts, shares, splits.over(shares, [part.amount for part in parts]))
+
+
+def _by_rule(new: NewOrder, rule: Rule, today: date) -> list[Part]:
+    rest = new.amount - rule.down_payment
+    if rest < rule.count:
+        raise InvalidSchedule("amount", "amount_too_small", "Too little for so many parts.")
+    asked = rule.installment_amount
+    if asked is not None and abs(asked * rule.count - rest) >= rule.count:
+        raise InvalidSchedule(
+            "installment_amount", "installment_amount_mismatch",
+            "It does not agree with the amount and the count.",
+        )  # fmt: skip
+    first = rule.first_due_date or schedule.one_period_after(today, rule.frequency, rule.interval)
+    return schedule.by_rule(
+        total=new.amount,
+        down_payment=rule.down_payment,
+        count=rule.count,
+        frequency=rule.frequency,
+        interval=rule.interval,
+        first_due_date=first,
+        today=today,
+        remainder=rule.remainder,
+    )
+
+
+def _check_dates(parts: Sequence[Part], today: date, field: str) -> None:
+    dates = [part.due_date for part in parts]
+    if dates[0] < today:
+        raise InvalidSchedule(field, "date_in_past", f"Not before today, {today}.")
+    if dates[-1].year >= today.year + 100:
+        raise InvalidSchedule(field, "date_too_far", "Within a hundred years.")
+    if any(later <= earlier for earlier, later in zip(dates, dates[1:], strict=False)):
+        raise InvalidSchedule(field, "dates_not_increasing", "Due dates must strictly increase.")

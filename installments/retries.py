@@ -1,0 +1,64 @@
+"""When an installment is tried again. Pure.
+
+The `standard` policy tries on days 0, 1, 3, 5, 7, 10 and 14 after the due date, at the due hour.
+A run that comes late keeps the distances between tries, so that downtime costs nobody a try.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import TypedDict
+
+from installments import schedule
+
+# Stripe's decline codes after which the issuer asks not to try the card again
+# (docs.stripe.com/declines/codes), and its error codes of cards that cannot work any more.
+HARD_DECLINES = frozenset(
+    {
+        "do_not_try_again",
+        "expired_card",
+        "fraudulent",
+        "incorrect_number",
+        "invalid_account",
+        "invalid_number",
+        "lost_card",
+        "pickup_card",
+        "restricted_card",
+        "revocation_of_all_authorizations",
+        "revocation_of_authorization",
+        "stolen_card",
+        "stop_payment_order",
+    }
+)
+
+
+class Policy(TypedDict):
+    """Frozen onto each order. Days after the due date, and until a failed order is defaulted."""
+
+    name: str
+    offsets: list[int]
+    default_after_days: int
+
+
+STANDARD = Policy(name="standard", offsets=[0, 1, 3, 5, 7, 10, 14], default_after_days=30)
+
+
+def next_attempt(
+    policy: Policy, attempts: int, *, at: datetime, zone: str, hour: int
+) -> datetime | None:
+    """The try after the `attempts`-th, made at `at`; None when there is none left."""
+    offsets = policy["offsets"]
+    if attempts >= len(offsets):
+        return None
+    days = offsets[attempts] - offsets[attempts - 1]
+    day = schedule.local_date(at, zone) + timedelta(days=days)
+    return schedule.moment(day, hour, zone)
+
+
+def retry_dates(policy: Policy, due_date: date) -> list[date]:
+    """The dates of all tries, if none comes late."""
+    return [due_date + timedelta(days=days) for days in policy["offsets"]]
+
+
+def is_hard(failure_code: str, decline_code: str) -> bool:
+    return bool({failure_code, decline_code} & HARD_DECLINES)

@@ -1,0 +1,126 @@
+"""Schedules: amounts that sum exactly, dates that keep their anchor. Pure: no clock."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+
+
+
+class Frequency(StrEnum):
+    WEEKLY = "weekly"
+    BIWEEKLY = "biweekly"
+    MONTHLY = "monthly"
+
+
+class Remainder(StrEnum):
+    SPREAD = "spread"
+    FIRST = "first"
+    LAST = "last"
+
+
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+DAYS = {Frequency.WEEKLY: 7, Frequency.BIWEEKLY: 14}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part: minor units and the local date it is due on."""
+
+    amount: int
+    due_date: date
+
+
+class PartTooSmall(Exception):
+    """The amount cannot be shared over so many parts of at least one minor unit."""
+
+
+def amounts(total: int, count: int, remainder: Remainder) -> list[int]:
+    """`count` parts that sum to the total: 10000 in 3 spread is 3334, 3333, 3333.
+
+    Raises PartTooSmall.
+    """
+    base, rest = divmod(total, count)
+    if base == 0:
+        raise PartTooSmall(f"{total} minor units are too few for {count} parts.")
+    parts = [base] * count
+    if remainder == Remainder.SPREAD:
+        return [amount + (place < rest) for place, amount in enumerate(parts)]
+    parts[0 if remainder == Remainder.FIRST else -1] += rest
+    return parts
+
+
+def dates(first: date, count: int, frequency: Frequency, interval: int) -> list[date]:
+    """Due dates; months keep the day of the first: 31 Jan, 28 Feb, 31 Mar."""
+    if frequency == Frequency.MONTHLY:
+        return [months_after(first, place * interval) for place in range(count)]
+    return [first + timedelta(days=DAYS[frequency] * interval * place) for place in range(count)]
+
+
+def one_period_after(start: date, frequency: Frequency, interval: int) -> date:
+    return dates(start, 2, frequency, interval)[1]
+
+
+def months_after(anchor: date, months: int) -> date:
+    year, month = divmod(anchor.month - 1 + months, 12)
+    year, month = anchor.year + year, month + 1
+    return date(year, month, min(anchor.day, calendar.monthrange(year, month)[1]))
+
+
+def by_rule(  # noqa: PLR0913 -- the rule has as many words
+    *,
+    total: int,
+    down_payment: int,
+    count: int,
+    frequency: Frequency,
+    interval: int,
+    first_due_date: date,
+    today: date,
+    remainder: Remainder,
+) -> list[Part]:
+    """The down payment, due today, then `count` parts of the rest. Raises PartTooSmall."""
+    shares = amounts(total - down_payment, count, remainder)
+    due = dates(first_due_date, count, frequency, interval)
+    parts = [Part(amount, day) for amount, day in zip(shares, due, strict=True)]
+    return [Part(down_payment, today), *parts] if down_payment else parts
+
+
+def moment(day: date, hour: int, zone: str) -> datetime:
+    """The UTC instant of a local wall-clock hour.
+
+    In a gap of daylight saving time the clock that was in force before counts (PEP 495, fold=0),
+    in an overlap the first of both.
+    """
+    return datetime.combine(day, time(hour), ZoneInfo(zone)).astimezone(UTC)
+
+
+def local_date(at: datetime, zone: str) -> date:
+    return at.astimezone(ZoneInfo(zone)).date()
+
+
+def end_of(day: date, zone: str = "UTC") -> datetime:
+    """The first instant after the local date."""
+    return moment(day + timedelta(days=1), 0, zone)
+
+
+def read_as_of(text: str) -> datetime:
+    """A moment with its offset, or a date's end in UTC. Raises ValueError."""
+    if DATE.fullmatch(text):
+        return end_of(date.fromisoformat(text))
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = datetime.min
+    if at.tzinfo is None:
+        raise ValueError("A date (YYYY-MM-DD) or a time with its offset.")
+    return at
+
+
+def total(parts: Sequence[Part]) -> int:
+    return sum(part.amount for part in parts)

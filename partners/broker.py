@@ -1,0 +1,83 @@
+"""The broker as a hint: counters, versions and nudges that may be lost, never waited for.
+
+PostgreSQL holds the truth. When the broker is away every call here returns its neutral answer at
+once, and for REST seconds nobody asks again, so that the API answers in bounded time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import redis
+import structlog
+from celery import current_app
+from django.conf import settings
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+REST = 5.0
+TIMEOUT = 0.5
+NUDGE_GAP = 0.1
+
+logger = structlog.get_logger(__name__)
+
+
+class _Circuit:
+    """Closed while the broker answers; after an error open for REST seconds."""
+
+    def __init__(self) -> None:
+        self.open_until = 0.0
+
+    def call(self, ask: Callable[[], Any]) -> Any:
+        if time.monotonic() < self.open_until:
+            return None
+        try:
+            return ask()
+        except (redis.RedisError, OperationalError, OSError) as error:
+            self.open_until = time.monotonic() + REST
+            logger.warning("broker.away", error=str(error))
+            return None
+
+
+circuit = _Circuit()
+
+
+@cache
+def client() -> redis.Redis:
+    return redis.Redis.from_url(
+        settings.CACHE_URL, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT
+    )
+
+
+def ask(commands: Callable[[Any], None]) -> list[Any] | None:
+    """The answers of several commands in one round trip; None when the broker is away."""
+
+    def send() -> list[Any]:
+        pipeline = client().pipeline(transaction=False)
+        commands(pipeline)
+        return list(pipeline.execute())
+
+    answer: list[Any] | None = circuit.call(send)
+    return answer
+
+
+_last_nudge: dict[str, float] = {}
+
+
+def nudge(task: str, *ids: str) -> None:
+    """After the commit, ask a worker to look now instead of at its next sweep.
+
+    Nudges without ids are coalesced: one in NUDGE_GAP seconds a process is enough.
+    """
+    transaction.on_commit(lambda: _send(task, ids), robust=True)
+
+
+def _send(task: str, ids: tuple[str, ...]) -> None:
+    moment = time.monotonic()
+    if not ids and moment - _last_nudge.get(task, 0.0) < NUDGE_GAP:
+        return
+    _last_nudge[task] = moment
+    circuit.call(lambda: current_app.send_task(task, args=ids, retry=False, ignore_result=True))

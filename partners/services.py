@@ -1,0 +1,70 @@
+"""Doors: partners and their keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+
+from partners import access, secrets
+from partners.models import ALL_SCOPES, ApiKey, Partner
+
+
+class PartnerExists(Exception):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"A partner named {name!r} exists.")
+
+
+class UnknownScope(Exception):
+    def __init__(self, scopes: Sequence[str]) -> None:
+        known = ", ".join(ALL_SCOPES)
+        super().__init__(f"Unknown scope: {', '.join(scopes)}. Known are {known}.")
+
+
+def create_partner(*, name: str, now: datetime) -> Partner:
+    """A partner exists under that name. Raises PartnerExists."""
+    try:
+        with transaction.atomic(durable=True):
+            return Partner.objects.create(name=name, created_at=now)
+    except IntegrityError as error:
+        raise PartnerExists(name) from error
+
+
+def create_api_key(
+    *,
+    partner: Partner,
+    now: datetime,
+    name: str = "default",
+    scopes: Sequence[str] = tuple(ALL_SCOPES),
+    expires_at: datetime | None = None,
+    key: str | None = None,
+) -> tuple[ApiKey, str]:
+    """A live key exists; returns it with its text, which is stored nowhere.
+
+    `key` presets the text (development stacks); otherwise it is drawn at random.
+    Raises UnknownScope.
+    """
+    if unknown := [scope for scope in scopes if scope not in ALL_SCOPES]:
+        raise UnknownScope(unknown)
+    text = key or secrets.new_key()
+    prefix, secret = secrets.split_key(text)
+    with transaction.atomic(durable=True):
+        row = ApiKey.objects.create(
+            partner=partner,
+            name=name,
+            prefix=prefix,
+            secret_hash=secrets.hash_secret(secret),
+            scopes=list(scopes),
+            expires_at=expires_at,
+            created_at=now,
+        )
+    access.forget_all()
+    return row, text
+
+
+def revoke_api_key(*, api_key: ApiKey, now: datetime) -> None:
+    """The key opens nothing any more, from the next request on."""
+    with transaction.atomic(durable=True):
+        ApiKey.objects.filter(id=api_key.id, revoked_at=None).update(revoked_at=now)
+    access.forget_all()

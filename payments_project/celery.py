@@ -1,0 +1,34 @@
+"""Celery: a hint, never the truth. What it loses, the next sweep finds in PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging, worker_ready
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "payments_project.settings")
+
+app = Celery("payments_project")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def use_django_logging(**_: Any) -> None:
+    """Celery keeps its hands off: LOGGING in settings holds for workers and beat too."""
+    import logging.config
+
+    from django.conf import settings
+
+    logging.config.dictConfig(settings.LOGGING)
+
+
+@worker_ready.connect
+def catch_up(**_: Any) -> None:
+    """A worker that starts looks for work at once instead of at the next beat."""
+    from django.conf import settings
+
+    for name in dict.fromkeys(entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()):
+        app.send_task(name, ignore_result=True)

@@ -1,0 +1,53 @@
+"""The environment, completed from dotenv files: what is set in the process always wins."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+TRUE = {"1", "true", "yes", "on"}
+
+
+class Environment:
+    def __init__(self, base: Path, files: str) -> None:
+        self.values: dict[str, str] = {}
+        for name in reversed([name for name in files.split(":") if name]):
+            self.values |= read(base / name)
+        self.values |= os.environ
+
+    def text(self, name: str, default: str = "") -> str:
+        return self.values.get(name) or default
+
+    def required(self, name: str, why: str) -> str:
+        """The value; raises ImproperlyConfigured with one clear sentence without it."""
+        value = self.text(name)
+        if not value:
+            raise ImproperlyConfigured(
+                f"{name} is not set: {why} Start the development stack with `make run`, "
+                f"or set it in the environment or in .env (see .env.example)."
+            )
+        return value
+
+    def flag(self, name: str, default: bool = False) -> bool:  # noqa: FBT001, FBT002
+        text = self.text(name)
+        return text.lower() in TRUE if text else default
+
+    def number(self, name: str, default: int) -> int:
+        try:
+            return int(self.text(name, str(default)))
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{name} is not a whole number.") from error
+
+    def items(self, name: str, default: str = "") -> list[str]:
+        return [item.strip() for item in self.text(name, default).split(",") if item.strip()]
+
+
+def read(path: Path) -> dict[str, str]:
+    """`NAME=value` lines; blank lines and # comments are skipped, surrounding quotes dropped."""
+    if not path.is_file():
+        return {}
+    lines = (line.strip() for line in path.read_text().splitlines())
+    pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
+    return {name.strip(): value.strip().strip("\"'") for name, _, value in pairs}

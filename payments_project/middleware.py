@@ -1,0 +1,47 @@
+"""What wraps every request: its id and its log line."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+
+import structlog
+from django.http import HttpRequest, HttpResponse
+from uuid_utils.compat import uuid7
+
+from partners.access import Granted
+
+SANE_ID = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
+Handler = Callable[[HttpRequest], HttpResponse]
+
+logger = structlog.get_logger("request")
+
+
+class RequestLog:
+    """Every answer carries X-Request-Id (the caller's, if sane) and leaves one log line."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        started = time.perf_counter()
+        asked = request.META.get("HTTP_X_REQUEST_ID", "")
+        request_id = asked if SANE_ID.fullmatch(asked) else str(uuid7())
+        request.request_id = request_id  # type: ignore[attr-defined]
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        response = self.get_response(request)
+        response["X-Request-Id"] = request_id
+        logger.info(
+            f"{request.method} {request.path}",
+            status=response.status_code,
+            ms=round((time.perf_counter() - started) * 1000, 1),
+            **_partner(request),
+        )
+        return response
+
+
+def _partner(request: HttpRequest) -> dict[str, str]:
+    granted = getattr(request, "auth", None)
+    return {"partner": str(granted.access.partner_id)} if isinstance(granted, Granted) else {}

@@ -1,0 +1,256 @@
+"""Errors on the wire (RFC 9457): the one table from a domain error to its HTTP answer.
+
+Domain errors are facts and know no HTTP. Each is named here once; a test fails when one is missing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, JsonResponse
+from rest_framework import exceptions as drf
+from rest_framework.response import Response
+
+from charges import services as charges
+from charges.cards import PaymentMethodNotFound
+from charges.collection import UnknownRecipient
+from charges.splits import SplitExceedsAmount
+from installments import planning
+from installments import services as installments
+from partners.idempotency import IdempotencyKeyReused
+from wallets import services as wallets
+from webhooks import services as webhooks
+from webhooks.egress import UrlRefused
+
+logger = structlog.get_logger(__name__)
+
+CONTENT_TYPE = "application/problem+json"
+RETRY_AFTER = "5"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    status: int
+    code: str
+    title: str
+    meaning: str
+    """What it means and what to do, for the page of the code."""
+
+
+INVALID = Problem(
+    400, "validation_error", "The request is invalid",
+    "Read errors[]: each names a field, a code and what was expected.",
+)  # fmt: skip
+
+DOMAIN: dict[type[Exception], Problem] = {
+    wallets.WalletExists: Problem(
+        409, "wallet_exists", "The wallet exists",
+        "A customer has one wallet. Read it instead of creating it.",
+    ),
+    wallets.WalletNotFound: Problem(
+        404, "not_found", "Not found",
+        "There is no such object, or it belongs to somebody else.",
+    ),
+    wallets.WalletInactive: Problem(
+        422, "wallet_inactive", "The wallet is frozen",
+        "A frozen wallet takes no debit. Set is_active to true first.",
+    ),
+    wallets.InsufficientFunds: Problem(
+        422, "insufficient_funds", "Insufficient funds",
+        "The wallet's available money (its balance less what is held) is less than asked for.",
+    ),
+    wallets.ReferenceExists: Problem(
+        409, "reference_exists", "The reference exists",
+        "A reference is unique among your ledger transactions for ever.",
+    ),
+    IdempotencyKeyReused: Problem(
+        422, "idempotency_key_reused", "The idempotency key was used with another request",
+        "A key belongs to one request for ever. Send a fresh key with a new request.",
+    ),
+    UrlRefused: Problem(
+        400, "url_refused", "We do not send to this URL",
+        "Webhooks go to public http(s) addresses, without credentials in the URL.",
+    ),
+    webhooks.TooManyEndpoints: Problem(
+        409, "too_many_endpoints", "Too many endpoints",
+        "Delete an endpoint before you add another.",
+    ),
+    UnknownRecipient: Problem(
+        422, "unknown_recipient", "Unknown recipient",
+        "Every recipient of a split needs a wallet of yours in the charge's currency.",
+    ),
+    SplitExceedsAmount: Problem(
+        422, "split_exceeds_amount", "The split exceeds the amount",
+        "The shares of a split are together at most the amount.",
+    ),
+    PaymentMethodNotFound: Problem(
+        422, "unknown_payment_method", "Unknown payment method",
+        "The payment method does not exist, or belongs to another customer.",
+    ),
+    charges.PaymentMethodDeclined: Problem(
+        422, "payment_method_declined", "The card was declined",
+        "The card's issuer refused to save it. Ask the customer for another one.",
+    ),
+    charges.ProcessorAway: Problem(
+        503, "unavailable", "Temporarily unavailable",
+        "Something we depend on is out. Nothing is lost; retry with the same Idempotency-Key.",
+    ),
+    planning.InvalidSchedule: INVALID,
+    planning.ScheduleSumMismatch: Problem(
+        422, "schedule_sum_mismatch", "The schedule does not sum to the amount",
+        "The amounts of the schedule must sum to the order's amount exactly.",
+    ),
+    installments.InvalidTransition: Problem(
+        409, "invalid_transition", "The state does not allow it",
+        "Read the object: its status does not allow this.",
+    ),
+    installments.ChargeInProgress: Problem(
+        409, "charge_in_progress", "A charge is in progress",
+        "An earlier charge of this installment has no outcome yet. Wait for its webhook.",
+    ),
+}  # fmt: skip
+
+UNAVAILABLE = DOMAIN[charges.ProcessorAway]
+NOT_FOUND = DOMAIN[wallets.WalletNotFound]
+INTERNAL = Problem(
+    500, "internal_error", "Our fault",
+    "Something broke on our side and was logged. Retry with the same Idempotency-Key.",
+)  # fmt: skip
+# Codes that DRF's exceptions carry, and those of single fields that stand for the whole answer.
+API: dict[str, Problem] = {
+    problem.code: problem
+    for problem in [
+        INVALID,
+        Problem(400, "parse_error", "The body is malformed",
+                "Send one JSON object in UTF-8, without duplicate fields, at most 32 levels deep."),
+        Problem(400, "amount_precision", "Too many decimals",
+                "An amount has at most its currency's decimals: 2 for USD, 0 for JPY, 3 for KWD."),
+        Problem(400, "card_data_not_accepted", "Card data is not accepted",
+                "A field holds what looks like a card number. Only Stripe sees card numbers."),
+        Problem(400, "idempotency_key_required", "Idempotency-Key is required",
+                "Send an Idempotency-Key header of 1 to 255 printable ASCII characters."),
+        Problem(400, "invalid_cursor", "The cursor is invalid",
+                "Follow the next and previous links as they are."),
+        Problem(400, "unknown_filter", "Unknown filter",
+                "The list does not know this filter. The detail names those that it knows."),
+        Problem(401, "unauthenticated", "Unauthenticated",
+                "Send Authorization: Bearer with a live API key."),
+        Problem(403, "missing_scope", "The key lacks a scope",
+                "Ask for a key with the scope that the detail names."),
+        NOT_FOUND,
+        Problem(405, "method_not_allowed", "Method not allowed",
+                "This path does not know this method."),
+        Problem(413, "too_large", "Too large", "A body has at most 64 KiB."),
+        Problem(415, "unsupported_media_type", "Unsupported media type",
+                "Send application/json."),
+        Problem(429, "rate_limited", "Too many requests",
+                "Wait as many seconds as Retry-After says."),
+        INTERNAL,
+    ]
+}  # fmt: skip
+FIELD_CODES = {"amount_precision", "invalid_cursor", "unknown_filter"}
+DRF_CODES = {
+    "not_authenticated": "unauthenticated",
+    "authentication_failed": "unauthenticated",
+    "throttled": "rate_limited",
+    "permission_denied": "missing_scope",
+}
+
+
+def catalogue() -> dict[str, Problem]:
+    """Every code there is, for the docs."""
+    return dict(sorted({p.code: p for p in [*DOMAIN.values(), *API.values()]}.items()))
+
+
+def answer(error: Exception, context: dict[str, Any]) -> Response:
+    """DRF's exception handler: a problem for whatever a view raises."""
+    request: HttpRequest = context["request"]._request  # noqa: SLF001 -- DRF's documented inner request
+    problem, detail, errors, headers = _read(error)
+    body = _body(request, problem, detail, errors)
+    if problem.status >= 500:  # noqa: PLR2004
+        logger.error("request.failed", code=problem.code, exc_info=error)
+    return Response(body, status=problem.status, headers=headers, content_type=CONTENT_TYPE)
+
+
+def respond(request: HttpRequest, problem: Problem, detail: str = "") -> JsonResponse:
+    """The problem outside of DRF."""
+    body = _body(request, problem, detail or problem.meaning, [])
+    return JsonResponse(body, status=problem.status, content_type=CONTENT_TYPE)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
+    return respond(request, NOT_FOUND)
+
+
+def server_error(request: HttpRequest) -> JsonResponse:
+    return respond(request, INTERNAL)
+
+
+def _body(
+    request: HttpRequest, problem: Problem, detail: str, errors: list[dict[str, str]]
+) -> dict[str, Any]:
+    return {
+        "type": request.build_absolute_uri(f"/docs/errors/{problem.code}"),
+        "title": problem.title,
+        "status": problem.status,
+        "detail": detail,
+        "code": problem.code,
+        "request_id": getattr(request, "request_id", ""),
+        "errors": errors,
+    }
+
+
+def _read(error: Exception) -> tuple[Problem, str, list[dict[str, str]], dict[str, str]]:
+    """(problem, detail, field errors, headers) of an exception."""
+    if (domain := DOMAIN.get(type(error))) is not None:
+        headers = {"Retry-After": RETRY_AFTER} if domain is UNAVAILABLE else {}
+        return domain, str(error), _field_error(error), headers
+    if isinstance(error, OperationalError | InterfaceError):
+        return UNAVAILABLE, UNAVAILABLE.meaning, [], {"Retry-After": RETRY_AFTER}
+    if isinstance(error, drf.ValidationError) and not isinstance(error.detail, list):
+        errors = list(_flatten(error.detail))
+        code = next((e["code"] for e in errors if e["code"] in FIELD_CODES), INVALID.code)
+        summary = "; ".join(f"{e['field']}: {e['detail']}" for e in errors[:3])
+        return API[code], summary, errors, {}
+    if isinstance(error, Http404 | PermissionDenied):
+        return NOT_FOUND, NOT_FOUND.meaning, [], {}
+    if isinstance(error, drf.APIException):
+        return _read_drf(error)
+    return INTERNAL, INTERNAL.meaning, [], {}
+
+
+def _field_error(error: Exception) -> list[dict[str, str]]:
+    if not isinstance(error, planning.InvalidSchedule):
+        return []
+    return [{"field": error.field, "code": error.code, "detail": str(error)}]
+
+
+def _read_drf(
+    error: drf.APIException,
+) -> tuple[Problem, str, list[dict[str, str]], dict[str, str]]:
+    codes = error.get_codes()
+    code = codes[0] if isinstance(codes, list) else codes
+    problem = API.get(DRF_CODES.get(str(code), str(code)), INVALID)
+    if problem.code == "unauthenticated":
+        return problem, problem.meaning, [], {"WWW-Authenticate": "Bearer"}
+    detail = error.detail[0] if isinstance(error.detail, list) else error.detail
+    headers = {}
+    if isinstance(error, drf.Throttled) and error.wait:
+        headers["Retry-After"] = str(int(error.wait) + 1)
+    return problem, str(detail), [], headers
+
+
+def _flatten(detail: Any, path: str = "") -> list[dict[str, str]]:
+    if isinstance(detail, dict):
+        items = [(f"{path}.{name}" if path else str(name), inner) for name, inner in detail.items()]
+    elif isinstance(detail, list) and any(isinstance(inner, dict | list) for inner in detail):
+        items = [(f"{path}[{place}]", inner) for place, inner in enumerate(detail) if inner]
+    else:
+        found = detail if isinstance(detail, list) else [detail]
+        field = path.removesuffix(".non_field_errors")
+        return [{"field": field, "code": e.code, "detail": str(e)} for e in found]
+    return [row for name, inner in items for row in _flatten(inner, name)]

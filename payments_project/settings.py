@@ -1,0 +1,239 @@
+"""All settings, for every environment. What differs comes from the environment (.env.example)."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+from corsheaders.defaults import default_headers
+
+from payments_project.environment import Environment
+from payments_project.logs import logging_config
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Environment(BASE_DIR, os.environ.get("ENV_FILES", ".env:.devstack/env"))
+
+DEBUG = env.flag("DEBUG")
+SECRET_KEY = env.required("SECRET_KEY", "it signs staff sessions.")
+ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CORS_ALLOWED_ORIGINS = env.items("CORS_ALLOWED_ORIGINS")
+CORS_ALLOW_HEADERS = (*default_headers, "idempotency-key", "prefer", "x-request-id")
+CORS_EXPOSE_HEADERS = ["Idempotent-Replayed", "Retry-After", "X-Request-Id"]
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "corsheaders",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_celery_beat",
+    "partners",
+    "webhooks",
+    "wallets",
+    "charges",
+    "installments",
+    "payments_project",
+]
+
+MIDDLEWARE = [
+    "payments_project.middleware.RequestLog",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "payments_project.urls"
+WSGI_APPLICATION = "payments_project.wsgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASES = {
+    "default": dj_database_url.parse(
+        env.required("DATABASE_URL", "it says where PostgreSQL is."),
+        conn_max_age=600,
+        conn_health_checks=True,
+    )
+}
+DATABASES["default"].setdefault("OPTIONS", {}).update(
+    connect_timeout=5,
+    application_name="payments",
+    options="-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",
+)
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
+]
+
+LANGUAGE_CODE = "en-us"
+USE_I18N = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = DEBUG
+
+if not DEBUG:
+    SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", default=True)
+    SECURE_REDIRECT_EXEMPT = [r"^health"]
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = 31_536_000
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS")
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+
+# The partner API ---------------------------------------------------------------------------
+
+API_MAX_BODY = 64 * 1024
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["partners.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["partners.authentication.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["partners.authentication.PartnerThrottle"],
+    "DEFAULT_PARSER_CLASSES": ["payments_project.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "payments_project.parsers.AlwaysJSON",
+    "DEFAULT_PAGINATION_CLASS": "payments_project.pagination.NewestFirst",
+    "DEFAULT_FILTER_BACKENDS": ["partners.filters.StrictFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "payments_project.openapi.Schema",
+    "EXCEPTION_HANDLER": "payments_project.problems.answer",
+    "UNAUTHENTICATED_USER": None,
+    "PAGE_SIZE": 25,
+    "COMPACT_JSON": True,
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Payments API",
+    "VERSION": "0.1.0",
+    "DESCRIPTION": "Installment orders, wallets with a ledger, charges with splits, signed webhooks.",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": [],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "WalletEntryKind": "wallets.models.Kind",
+        "ChargeStatus": "charges.models.ChargeStatus",
+        "OrderStatus": "installments.models.OrderStatus",
+        "InstallmentStatus": "installments.models.InstallmentStatus",
+        "DeliveryStatus": "webhooks.models.DeliveryStatus",
+    },
+}
+PARTNER_REQUESTS_PER_MINUTE = env.number("PARTNER_REQUESTS_PER_MINUTE", 6000)
+
+# The broker: a hint ------------------------------------------------------------------------
+
+CELERY_BROKER_URL = env.required("CELERY_BROKER_URL", "it says where Redis is.")
+CELERY_RESULT_BACKEND = env.text("CELERY_RESULT_BACKEND", CELERY_BROKER_URL)
+CACHE_URL = env.text("CACHE_URL", CELERY_BROKER_URL)
+CELERY_TIMEZONE = "UTC"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
+    "visibility_timeout": 3600,
+}
+CELERY_REDIS_SOCKET_CONNECT_TIMEOUT = 2
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULE = {
+    name: {"task": name, "schedule": timedelta(seconds=seconds), "options": {"expires": seconds}}
+    for name, seconds in {
+        "installments.sweep": 60,
+        "charges.recover": 30,
+        "webhooks.deliver_due": 5,
+        "webhooks.sync_operator_endpoints": 60,
+    }.items()
+}
+SWEEP_STALE_AFTER = timedelta(minutes=5)
+
+# Money -------------------------------------------------------------------------------------
+
+STRIPE_SECRET_KEY = env.required("STRIPE_SECRET_KEY", "cards are charged through Stripe.")
+STRIPE_API_BASE = env.text("STRIPE_API_BASE", "https://api.stripe.com")
+STRIPE_TIMEOUT = 15
+# Charges tell whoever ordered them, in the same transaction (docs/decisions/0004-layers.md).
+CHARGE_OWNER = "installments.collection"
+INSTALLMENT_DUE_HOUR = env.number("INSTALLMENT_DUE_HOUR", 9)
+
+# Webhooks ----------------------------------------------------------------------------------
+
+WEBHOOK_URLS = env.items("WEBHOOK_URLS")
+WEBHOOK_SECRET = env.text("WEBHOOK_SECRET")
+if WEBHOOK_URLS:
+    env.required("WEBHOOK_SECRET", "it signs what is sent to WEBHOOK_URLS.")
+WEBHOOK_ALLOW_LOOPBACK = env.flag("WEBHOOK_ALLOW_LOOPBACK", default=DEBUG)
+EVENT_TYPES = [
+    "charge.succeeded",
+    "charge.failed",
+    "installment.paid",
+    "installment.overdue",
+    "installment.failed",
+    "installment_order.activated",
+    "installment_order.completed",
+    "installment_order.canceled",
+    "installment_order.defaulted",
+    "wallet.credited",
+    "wallet.debited",
+]
+
+# Staff -------------------------------------------------------------------------------------
+
+UNFOLD = {
+    "SITE_TITLE": "Payments",
+    "SITE_HEADER": "Payments",
+    "SITE_SYMBOL": "payments",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+}
+
+LOG_LEVEL = env.text("LOG_LEVEL", "INFO")
+LOGGING_CONFIG = "logging.config.dictConfig"
+LOGGING = logging_config(level=LOG_LEVEL, is_json=env.flag("LOG_JSON", default=not DEBUG))

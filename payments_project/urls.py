@@ -1,0 +1,23 @@
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from payments_project import health, pages
+
+urlpatterns = [
+    path("", pages.index),
+    path("health", health.alive),
+    path("health/ready", health.ready),
+    path("docs", SpectacularSwaggerView.as_view(url_name="schema")),
+    path("docs/errors", pages.errors),
+    path("docs/errors/<str:code>", pages.error),
+    path("schema", SpectacularAPIView.as_view(), name="schema"),
+    path("admin/", admin.site.urls),
+    path("", include("wallets.urls")),
+    path("", include("charges.urls")),
+    path("", include("installments.urls")),
+    path("", include("webhooks.urls")),
+]
+
+handler404 = "payments_project.problems.not_found"
+handler500 = "payments_project.problems.server_error"

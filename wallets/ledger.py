@@ -1,0 +1,128 @@
+"""`post`: the one function that moves money. Steps: each needs the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from uuid_utils.compat import uuid7
+
+from partners import rows
+from partners.actors import Actor
+from wallets.models import Account, Kind, LedgerEntry, LedgerTransaction, Wallet
+
+ENTRY_COLUMNS = [
+    "transaction_id", "account", "wallet_id", "amount", "balance_before", "balance_after",
+]  # fmt: skip
+
+LOCK = """
+SELECT w.* FROM wallets_wallet w
+JOIN json_to_recordset(%s) AS k (partner_id uuid, customer_id text)
+    ON w.partner_id = k.partner_id AND w.customer_id = k.customer_id
+ORDER BY w.id FOR UPDATE OF w
+"""
+
+POST = f"""
+WITH moved AS (
+    UPDATE wallets_wallet w SET balance = x.balance, held = x.held, updated_at = %s
+    FROM json_to_recordset(%s) AS x (id uuid, balance bigint, held bigint) WHERE w.id = x.id
+), written AS (
+    {rows.source(LedgerTransaction)}
+)
+{rows.source(LedgerEntry, ENTRY_COLUMNS)}
+RETURNING id
+"""  # noqa: S608 -- names come from the models
+
+WalletKey = tuple[UUID, str]
+"""(partner id, customer id)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One account's part; `wallet` for the wallet account. Positive is money in."""
+
+    account: Account
+    amount: int
+    wallet: Wallet | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """A ledger transaction to be: its lines sum to zero, in minor units of `currency`."""
+
+    partner_id: UUID
+    kind: Kind
+    currency: str
+    lines: Sequence[Line]
+    description: str = ""
+    reference: str | None = None
+    charge_id: UUID | None = None
+    refund_id: UUID | None = None
+    idempotency_key: str | None = None
+    fingerprint: str = ""
+    id: UUID = field(default_factory=uuid7)
+
+
+def lock(keys: Iterable[WalletKey]) -> dict[WalletKey, Wallet]:
+    """The wallets there are, locked in primary-key order and read after the lock."""
+    wanted = [{"partner_id": p, "customer_id": c} for p, c in dict.fromkeys(keys)]
+    locked = Wallet.objects.raw(LOCK, [rows.encode(wanted)])
+    return {(wallet.partner_id, wallet.customer_id): wallet for wallet in locked}
+
+
+def post(
+    postings: Sequence[Posting],
+    *,
+    holds: Mapping[UUID, tuple[Wallet, int]] | None = None,
+    by: Actor,
+    now: datetime,
+) -> list[LedgerEntry]:
+    """The postings are in the ledger and their locked wallets stand as they say.
+
+    `holds` maps a wallet's id to the locked wallet and by how much its `held` grows (negative:
+    is released). Entries come back in the order of the lines, and the wallets passed in are
+    up to date. One statement whatever the size of the batch.
+    """
+    if not connection.in_atomic_block:
+        raise RuntimeError("ledger.post is part of somebody's transaction")
+    touched: dict[UUID, Wallet] = {}
+    for wallet, change in (holds or {}).values():
+        wallet.held += change
+        touched[wallet.id] = wallet
+    entries = [_entry(p.id, line, touched) for p in postings for line in p.lines]
+    transactions = [_transaction(p, by, now) for p in postings]
+    balances = [{"id": w.id, "balance": w.balance, "held": w.held} for w in touched.values()]
+    with connection.cursor() as cursor:
+        parameters = [
+            now,
+            rows.encode(balances),
+            rows.encode(rows.of(t) for t in transactions),
+            rows.encode({c: getattr(e, c) for c in ENTRY_COLUMNS} for e in entries),
+        ]
+        cursor.execute(POST, parameters)
+        for entry, row in zip(entries, cursor.fetchall(), strict=True):
+            entry.id = row[0]
+    return entries
+
+
+def _entry(transaction_id: UUID, line: Line, touched: dict[UUID, Wallet]) -> LedgerEntry:
+    entry = LedgerEntry(
+        transaction_id=transaction_id, account=line.account, amount=line.amount, wallet=line.wallet
+    )
+    if wallet := line.wallet:
+        entry.balance_before = wallet.balance
+        wallet.balance += line.amount
+        entry.balance_after = wallet.balance
+        touched[wallet.id] = wallet
+    return entry
+
+
+def _transaction(posting: Posting, by: Actor, now: datetime) -> LedgerTransaction:
+    fields: dict[str, Any] = {
+        name: getattr(posting, name) for name in Posting.__dataclass_fields__ if name != "lines"
+    }
+    return LedgerTransaction(**fields, actor=by.name, request_id=by.request_id, created_at=now)

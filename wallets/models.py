@@ -1,0 +1,165 @@
+"""Wallets and the ledger: append-only double entry, proven by the database itself."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+from uuid_utils.compat import uuid7
+
+from partners.models import OwnedQuerySet, Partner
+
+
+class Wallet(models.Model):
+    """Money held for one customer of a partner. Amounts are minor units of `currency`."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    partner = models.ForeignKey(Partner, on_delete=models.PROTECT)
+    customer_id = models.CharField(max_length=64)
+    currency = models.CharField(max_length=3)
+    balance = models.BigIntegerField(default=0)
+    held = models.BigIntegerField(default=0)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    objects: models.Manager[Wallet] = OwnedQuerySet["Wallet"].as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["partner", "customer_id"], name="wallets_wallet_one_per_customer"
+            ),
+            models.CheckConstraint(
+                condition=Q(balance__gte=0), name="wallets_wallet_balance_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(held__gte=0, held__lte=F("balance")), name="wallets_wallet_held_in_balance"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.customer_id} ({self.currency})"
+
+    @property
+    def available(self) -> int:
+        return self.balance - self.held
+
+
+class Account(models.TextChoices):
+    """The chart of accounts: `wallet` is one a wallet, the rest one a partner and currency."""
+
+    WALLET = "wallet"
+    FUNDING = "funding"
+    PAYOUT = "payout"
+    CARD = "card"
+    REVENUE = "revenue"
+    RECEIVABLE = "receivable"
+
+
+class Kind(models.TextChoices):
+    CREDIT = "credit"
+    DEBIT = "debit"
+    CHARGE = "charge"
+    REFUND = "refund"
+    DISPUTE = "dispute"
+
+
+class LedgerTransaction(models.Model):
+    """One fact about money; its entries sum to zero (checked at commit by a trigger)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    partner = models.ForeignKey(Partner, on_delete=models.PROTECT)
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    currency = models.CharField(max_length=3)
+    description = models.CharField(max_length=500, blank=True)
+    reference = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 -- unique
+    charge_id = models.UUIDField(null=True, blank=True)
+    refund_id = models.UUIDField(null=True, blank=True)
+    idempotency_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 -- unique
+    fingerprint = models.CharField(max_length=64, blank=True)
+    actor = models.CharField(max_length=200)
+    request_id = models.CharField(max_length=128, blank=True)
+    created_at = models.DateTimeField()
+
+    objects: models.Manager[LedgerTransaction] = OwnedQuerySet["LedgerTransaction"].as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["partner", "kind", "idempotency_key"],
+                condition=Q(idempotency_key__isnull=False),
+                name="wallets_ledgertransaction_idempotency_key",
+            ),
+            models.UniqueConstraint(
+                fields=["partner", "reference"],
+                condition=Q(reference__isnull=False),
+                name="wallets_ledgertransaction_reference",
+            ),
+            models.UniqueConstraint(
+                fields=["charge_id"],
+                condition=Q(kind=Kind.CHARGE),
+                name="wallets_ledgertransaction_one_per_charge",
+            ),
+            models.UniqueConstraint(
+                fields=["refund_id"],
+                condition=Q(kind=Kind.REFUND),
+                name="wallets_ledgertransaction_one_per_refund",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+
+class LedgerEntry(models.Model):
+    """One account's part of a transaction: positive is money in. Wallet entries chain balances."""
+
+    id = models.BigAutoField(primary_key=True)
+    transaction = models.ForeignKey(
+        LedgerTransaction, on_delete=models.PROTECT, related_name="entries"
+    )
+    account = models.CharField(max_length=16, choices=Account.choices)
+    wallet = models.ForeignKey(Wallet, null=True, on_delete=models.PROTECT, db_index=False)
+    amount = models.BigIntegerField()
+    balance_before = models.BigIntegerField(null=True)
+    balance_after = models.BigIntegerField(null=True)
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "ledger entries"
+        constraints = [
+            models.CheckConstraint(condition=~Q(amount=0), name="wallets_ledgerentry_not_zero"),
+            models.CheckConstraint(
+                condition=Q(
+                    account=Account.WALLET,
+                    wallet__isnull=False,
+                    balance_after=F("balance_before") + F("amount"),
+                )
+                | Q(~Q(account=Account.WALLET), wallet=None, balance_before=None, balance_after=None),
+                name="wallets_ledgerentry_wallet_chain",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["wallet", "-id"],
+                condition=Q(wallet__isnull=False),
+                name="wallets_ledgerentry_wallet",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account} {self.amount}"
+
+    @property
+    def currency(self) -> str:
+        return self.transaction.currency
+
+    @property
+    def size(self) -> int:
+        return abs(self.amount)
+
+    @property
+    def transaction_type(self) -> str:
+        return "credit" if self.amount > 0 else "debit"

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.shortcuts import get_object_or_404
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from partners.api import PartnerView
+from partners.filters import CreatedFilterSet
+from partners.models import Scope
+from webhooks import services
+from webhooks.models import Delivery, DeliveryStatus, Endpoint
+from webhooks.serializers import (
+    DeliveryResource,
+    EndpointBody,
+    EndpointChanges,
+    EndpointResource,
+    NewEndpointResource,
+)
+
+
+class DeliveryFilters(CreatedFilterSet):
+    event_type = filters.CharFilter(field_name="event__type")
+    status = filters.ChoiceFilter(choices=DeliveryStatus.choices)
+    endpoint_id = filters.UUIDFilter()
+
+
+class DeliveryView(PartnerView):
+    serializer_class = DeliveryResource
+
+    def rows(self) -> object:
+        deliveries = Delivery.objects.owned_by(self.partner_id)
+        return deliveries.select_related("event", "endpoint").prefetch_related("attempts")
+
+
+class Deliveries(DeliveryView):
+    queryset = Delivery.objects.none()
+    filterset_class = DeliveryFilters
+
+    @extend_schema(operation_id="webhooks_list", summary="Webhook deliveries, newest first")
+    def get(self, request: Request) -> Response:
+        return self.page(self.rows())
+
+
+class DeliveryDetail(DeliveryView):
+    @extend_schema(operation_id="webhooks_get", summary="One webhook delivery with its attempts")
+    def get(self, request: Request, delivery_id: UUID) -> Response:
+        return Response(DeliveryResource.render(get_object_or_404(self.rows(), id=delivery_id)))
+
+
+class Endpoints(PartnerView):
+    queryset = Endpoint.objects.none()
+    serializer_class = EndpointResource
+    write_scope = Scope.WEBHOOKS
+
+    @extend_schema(operation_id="endpoints_list", summary="Webhook endpoints")
+    def get(self, request: Request) -> Response:
+        return self.page(Endpoint.objects.owned_by(self.partner_id).of_partners())
+
+    @extend_schema(
+        operation_id="endpoints_create",
+        summary="Register an endpoint; its secret is shown only here",
+        request=EndpointBody,
+        responses={201: NewEndpointResource},
+    )
+    def post(self, request: Request) -> Response:
+        body = EndpointBody.shared().run_validation(request.data)
+        endpoint = services.create_endpoint(partner_id=self.partner_id, now=self.now, **body)
+        return Response(NewEndpointResource.render(endpoint), status=201)
+
+
+class EndpointDetail(PartnerView):
+    serializer_class = EndpointResource
+    write_scope = Scope.WEBHOOKS
+
+    def endpoint(self, endpoint_id: UUID) -> Endpoint:
+        rows = Endpoint.objects.owned_by(self.partner_id).of_partners()
+        return get_object_or_404(rows, id=endpoint_id)
+
+    @extend_schema(operation_id="endpoints_get", summary="One endpoint")
+    def get(self, request: Request, endpoint_id: UUID) -> Response:
+        return Response(EndpointResource.render(self.endpoint(endpoint_id)))
+
+    @extend_schema(
+        operation_id="endpoints_update", summary="Change an endpoint", request=EndpointChanges
+    )
+    def patch(self, request: Request, endpoint_id: UUID) -> Response:
+        endpoint = self.endpoint(endpoint_id)
+        changes = EndpointChanges.shared().run_validation(request.data)
+        changed = services.update_endpoint(endpoint=endpoint, changes=changes, now=self.now)
+        return Response(EndpointResource.render(changed))
+
+    @extend_schema(operation_id="endpoints_delete", summary="Delete an endpoint")
+    def delete(self, request: Request, endpoint_id: UUID) -> Response:
+        services.delete_endpoint(endpoint=self.endpoint(endpoint_id), now=self.now)
+        return Response(status=204)

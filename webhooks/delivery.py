@@ -1,0 +1,114 @@
+"""Delivering one event to one endpoint, and the ladder of retries when it fails."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from webhooks import egress, signing
+from webhooks.models import Attempt, Delivery, DeliveryStatus, Endpoint
+
+# Seconds from one attempt to the next (Svix's ladder, stretched to a day).
+LADDER = [5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400]
+JITTER = 0.1
+LEASE = timedelta(seconds=2 * egress.TIMEOUT)
+MAX_RETRY_AFTER = 86400.0
+GONE = 410
+
+CLAIM = """
+UPDATE webhooks_delivery SET attempt_count = attempt_count + 1, next_attempt_at = %(until)s
+WHERE id = (
+    SELECT id FROM webhooks_delivery
+    WHERE endpoint_id = %(endpoint)s AND next_attempt_at <= %(now)s
+    ORDER BY next_attempt_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
+) RETURNING *
+"""
+
+
+def claim(endpoint_id: object, now: datetime) -> Delivery | None:
+    """The endpoint's longest-due delivery, ours for LEASE; a killed sender's comes back after it."""
+    parameters = {"endpoint": endpoint_id, "now": now, "until": now + LEASE}
+    for delivery in Delivery.objects.raw(CLAIM, parameters):
+        return delivery
+    return None
+
+
+def send(delivery: Delivery, now: datetime) -> egress.Answer:
+    """POSTs the event's frozen body, signed for this moment."""
+    event, endpoint = delivery.event, delivery.endpoint
+    body = signing.body(
+        id=event.id,
+        type=event.type,
+        created_at=event.created_at,
+        sequence=event.sequence,
+        data=event.data,
+    )
+    headers = signing.headers(
+        secret=secret_of(endpoint), event_id=event.id, body=body, at=now
+    )
+    return egress.post(
+        endpoint.url, body=body, headers={**headers, "Content-Type": "application/json"}
+    )
+
+
+def secret_of(endpoint: Endpoint) -> str:
+    """The operator's endpoints sign with WEBHOOK_SECRET, which no table holds."""
+    return endpoint.secret if endpoint.partner_id else str(settings.WEBHOOK_SECRET)
+
+
+def record(delivery: Delivery, answer: egress.Answer, *, started_at: datetime) -> None:
+    """The attempt is on the log and the delivery stands as its answer says.
+
+    A step: the caller's transaction. An attempt that lost its lease and was overtaken is logged by
+    the one that overtook it, and changes nothing.
+    """
+    ours = Delivery.objects.filter(
+        id=delivery.id, attempt_count=delivery.attempt_count, next_attempt_at__isnull=False
+    )
+    if not ours.update(**_outcome(delivery, answer, started_at)):
+        return
+    Attempt.objects.create(
+        delivery=delivery,
+        number=delivery.attempt_count,
+        started_at=started_at,
+        duration_ms=answer.duration_ms,
+        response_status=answer.status,
+        response_excerpt=answer.excerpt,
+        error=answer.error,
+    )
+    _note_health(delivery.endpoint, answer, started_at)
+
+
+def _outcome(delivery: Delivery, answer: egress.Answer, at: datetime) -> dict[str, object]:
+    if answer.is_success:
+        status = DeliveryStatus.DELIVERED
+        return {"status": status, "delivered_at": at, "next_attempt_at": None}
+    wait = retry_wait(delivery.attempt_count, answer.retry_after)
+    if wait is None or answer.status == GONE:
+        return {"status": DeliveryStatus.EXHAUSTED, "next_attempt_at": None}
+    return {"status": DeliveryStatus.FAILED, "next_attempt_at": at + wait}
+
+
+def retry_wait(attempts: int, retry_after: float | None) -> timedelta | None:
+    """How long to wait after so many attempts; None when the ladder ends."""
+    if attempts > len(LADDER):
+        return None
+    seconds = LADDER[attempts - 1] * random.uniform(1, 1 + JITTER)
+    return timedelta(seconds=max(seconds, min(retry_after or 0.0, MAX_RETRY_AFTER)))
+
+
+def _note_health(endpoint: Endpoint, answer: egress.Answer, at: datetime) -> None:
+    row = Endpoint.objects.filter(id=endpoint.id)
+    if answer.is_success:
+        row.exclude(failing_since=None).update(failing_since=None)
+        return
+    row.filter(failing_since=None).update(failing_since=at)
+    if answer.status == GONE:
+        row.filter(is_active=True).update(
+            is_active=False, disabled_reason="The receiver answered 410 Gone.", updated_at=at
+        )
+        Delivery.objects.filter(endpoint_id=endpoint.id, next_attempt_at__isnull=False).update(
+            status=DeliveryStatus.EXHAUSTED, next_attempt_at=None
+        )

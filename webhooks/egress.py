@@ -1,0 +1,172 @@
+"""One POST to a stranger's URL: bounded in time, size and reach.
+
+Addresses are resolved once, refused unless global (loopback opens by a setting, for development)
+and pinned by requests-hardened. Redirects and the environment's proxies are never followed. A
+deadline of TIMEOUT seconds covers the whole exchange: a receiver that drips bytes is cut off.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import requests
+from django.conf import settings
+from requests.adapters import HTTPAdapter
+from requests_hardened import Config, HTTPSession
+from requests_hardened.ip_filter import InvalidIPAddress, filter_host
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+TIMEOUT = 15.0
+MAX_BODY = 64 * 1024
+MAX_EXCERPT = 500
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class UrlRefused(Exception):
+    """We do not send to this URL; `reason` says why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a POST: a status and the beginning of the body, or an error."""
+
+    status: int | None
+    excerpt: str
+    error: str
+    retry_after: float | None
+    duration_ms: int
+
+    @property
+    def is_success(self) -> bool:
+        return not self.error and self.status is not None and 200 <= self.status < 300  # noqa: PLR2004
+
+
+def check_url(url: str) -> None:
+    """Raises UrlRefused unless we would send to the URL now."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or DEFAULT_PORTS.get(parts.scheme)
+    except ValueError as error:
+        raise UrlRefused("This is not a URL.") from error
+    if port is None or not parts.hostname:
+        raise UrlRefused("Use an http or https URL with a host.")
+    if parts.username or parts.password:
+        raise UrlRefused("Credentials in the URL are refused.")
+    if parts.scheme == "http" and not settings.WEBHOOK_ALLOW_LOOPBACK:
+        raise UrlRefused("Use https.")
+    try:
+        filter_host(parts.hostname, port, allow_loopback=settings.WEBHOOK_ALLOW_LOOPBACK)
+    except InvalidIPAddress as error:
+        raise UrlRefused("The host resolves to an address that is not public.") from error
+    except (requests.RequestException, UnicodeError) as error:
+        raise UrlRefused("The host does not resolve.") from error
+
+
+def post(url: str, *, body: bytes, headers: Mapping[str, str]) -> Answer:
+    """The receiver's answer, or the error that stood in its place; never raises for either."""
+    started = time.monotonic()
+
+    def answer(response: requests.Response | None, excerpt: str, error: str) -> Answer:
+        took = int((time.monotonic() - started) * 1000)
+        if response is None:
+            return Answer(None, excerpt, error, None, took)
+        return Answer(response.status_code, excerpt, error, _retry_after(response), took)
+
+    try:
+        check_url(url)
+        with _session() as session, _deadline() as is_late:
+            response = session.post(
+                url, data=body, headers=dict(headers), stream=True, timeout=TIMEOUT
+            )
+            with response:
+                excerpt = _read(response)
+            return answer(response, excerpt, "The answer took too long." if is_late() else "")
+    except UrlRefused as error:
+        return answer(None, "", error.reason)
+    except (requests.RequestException, OSError, ValueError) as error:
+        return answer(None, "", f"{type(error).__name__}: {error}"[:300])
+
+
+def _read(response: requests.Response) -> str:
+    raw = response.raw.read(MAX_BODY, decode_content=False)
+    return str(raw[:MAX_EXCERPT].decode("utf-8", "replace").replace("\x00", "\ufffd"))
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    text = response.headers.get("Retry-After", "")
+    return float(text) if text.isascii() and text.isdigit() else None
+
+
+# The deadline: each connection of this thread registers itself, and a timer shuts its socket down.
+_thread = threading.local()
+
+
+class _Plain(HTTPConnection):
+    def connect(self) -> None:
+        super().connect()
+        _thread.sockets.append(self.sock)
+
+
+class _Tls(HTTPSConnection):
+    def connect(self) -> None:
+        super().connect()
+        _thread.sockets.append(self.sock)
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _Plain
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _Tls
+
+
+@contextmanager
+def _session() -> Iterator[requests.Session]:
+    config = Config(
+        ip_filter_enable=True,
+        ip_filter_allow_loopback_ips=settings.WEBHOOK_ALLOW_LOOPBACK,
+        never_redirect=True,
+        default_timeout=(TIMEOUT, TIMEOUT),
+        user_agent_override="payments-api-webhooks/1",
+    )
+    with HTTPSession(config) as session:
+        session.trust_env = False
+        for adapter in session.adapters.values():
+            assert isinstance(adapter, HTTPAdapter)  # noqa: S101 -- mounted by HTTPSession
+            adapter.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
+        yield session
+
+
+@contextmanager
+def _deadline() -> Iterator[Callable[[], bool]]:
+    sockets: list[socket.socket] = []
+    _thread.sockets = sockets
+    late = threading.Event()
+
+    def cut() -> None:
+        late.set()
+        for sock in sockets:
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue  # closed already: nothing is left to cut
+
+    timer = threading.Timer(TIMEOUT, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield late.is_set
+    finally:
+        timer.cancel()

@@ -1,0 +1,72 @@
+"""A receiver for development: verifies each webhook as a partner would, and prints it."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from standardwebhooks import Webhook, WebhookVerificationError
+
+PATH = "/api/webhook"
+MAX_BODY = 1024 * 1024
+
+
+class Receiver(BaseHTTPRequestHandler):
+    secret = ""
+
+    def do_POST(self) -> None:
+        length = min(int(self.headers.get("Content-Length", 0)), MAX_BODY)
+        body = self.rfile.read(length)
+        if self.path != PATH:
+            self._answer(404)
+            return
+        is_verified = self._verify(body)
+        self._show(body, is_verified=is_verified)
+        self._answer(204 if is_verified else 400)
+
+    def _verify(self, body: bytes) -> bool:
+        try:
+            Webhook(self.secret).verify(body.decode(), dict(self.headers.items()))
+        except (WebhookVerificationError, ValueError):
+            return False
+        return True
+
+    def _show(self, body: bytes, *, is_verified: bool) -> None:
+        try:
+            event = json.loads(body)
+            line = f"{event['type']} #{event['sequence']} {json.dumps(event['data'])}"
+        except (ValueError, KeyError, TypeError):
+            line = body[:500].decode("utf-8", "replace")
+        mark = "verified" if is_verified else "NOT VERIFIED"
+        print(f"[{mark}] {self.headers.get('webhook-id', '-')} {line}", flush=True)  # noqa: T201
+
+    def _answer(self, status: int) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        """Silent: each webhook prints a line of its own."""
+
+
+class Command(BaseCommand):
+    help = f"Receives, verifies (WEBHOOK_SECRET) and prints webhooks at {PATH}."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--port", type=int, default=3001)
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--secret", help="the endpoint's secret; default WEBHOOK_SECRET")
+
+    def handle(self, *, host: str, port: int, secret: str | None, **options: Any) -> None:
+        Receiver.secret = secret or settings.WEBHOOK_SECRET
+        with ThreadingHTTPServer((host, port), Receiver) as server:
+            self.stdout.write(f"Listening on http://{host}:{server.server_port}{PATH}")
+            try:
+                server.serve_forever()
+            except KeyboardInterrupt:
+                self.stdout.write("Stopped.")

@@ -1,0 +1,168 @@
+"""Events, the endpoints that want them, and the deliveries owed.
+
+This app is ground: an event is an opaque fact of some resource, whoever published it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Self
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+from uuid_utils.compat import uuid7
+
+from partners.models import OwnedQuerySet, Partner
+
+
+class EndpointQuerySet(OwnedQuerySet["Endpoint"]):
+    def of_partners(self) -> Self:
+        """Endpoints that partners made, without the operator's and the deleted."""
+        return self.filter(partner__isnull=False, deleted_at=None)
+
+
+class Endpoint(models.Model):
+    """A URL that wants events. Without a partner it is the operator's: it gets everyone's."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    partner = models.ForeignKey(Partner, null=True, blank=True, on_delete=models.PROTECT)
+    url = models.CharField(max_length=2000)
+    event_types = ArrayField(
+        models.CharField(max_length=64), default=list, blank=True, help_text="Empty: all."
+    )
+    description = models.CharField(max_length=500, blank=True)
+    secret = models.CharField(max_length=100, blank=True, editable=False)
+    is_active = models.BooleanField(default=True)
+    failing_since = models.DateTimeField(null=True, blank=True, editable=False)
+    disabled_reason = models.CharField(max_length=200, blank=True, editable=False)
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(editable=False)
+    updated_at = models.DateTimeField(editable=False)
+
+    objects = EndpointQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["url"], condition=Q(partner=None), name="webhooks_endpoint_operator_url"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.url
+
+
+class Event(models.Model):
+    """A fact, frozen when it happened. `data` is the JSON text of the resource at that moment."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    partner = models.ForeignKey(Partner, on_delete=models.PROTECT)
+    type = models.CharField(max_length=64)
+    resource_id = models.UUIDField()
+    sequence = models.PositiveIntegerField()
+    data = models.TextField()
+    request_id = models.CharField(max_length=128, blank=True)
+    created_at = models.DateTimeField()
+
+    objects: models.Manager[Event] = OwnedQuerySet["Event"].as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["resource_id", "sequence"], name="webhooks_event_sequence"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["partner", "-id"], name="webhooks_event_partner"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} #{self.sequence}"
+
+
+class DeliveryStatus(models.TextChoices):
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    EXHAUSTED = "exhausted"
+
+
+OPEN_DELIVERIES = [DeliveryStatus.PENDING, DeliveryStatus.FAILED]
+
+
+class DeliveryQuerySet(OwnedQuerySet["Delivery"]):
+    def due(self, now: datetime) -> Self:
+        return self.filter(next_attempt_at__lte=now)
+
+
+class Delivery(models.Model):
+    """One event owed to one endpoint: `failed` will be tried again, `exhausted` will not."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    partner = models.ForeignKey(Partner, on_delete=models.PROTECT)
+    event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="deliveries")
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="deliveries")
+    status = models.CharField(max_length=16, choices=DeliveryStatus.choices)
+    attempt_count = models.PositiveSmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(null=True, blank=True)
+    delivered_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField()
+
+    objects = DeliveryQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "deliveries"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["event", "endpoint"], name="webhooks_delivery_once_per_endpoint"
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=OPEN_DELIVERIES, next_attempt_at__isnull=False)
+                | (~Q(status__in=OPEN_DELIVERIES) & Q(next_attempt_at=None)),
+                name="webhooks_delivery_open_has_next_attempt",
+            ),
+            models.CheckConstraint(
+                condition=Q(status=DeliveryStatus.DELIVERED, delivered_at__isnull=False)
+                | (~Q(status=DeliveryStatus.DELIVERED) & Q(delivered_at=None)),
+                name="webhooks_delivery_delivered_at",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["partner", "-id"], name="webhooks_delivery_partner"),
+            models.Index(
+                fields=["endpoint", "next_attempt_at"],
+                condition=Q(next_attempt_at__isnull=False),
+                name="webhooks_delivery_due",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class Attempt(models.Model):
+    """One POST of a delivery and what came of it."""
+
+    id = models.BigAutoField(primary_key=True)
+    delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="attempts")
+    number = models.PositiveSmallIntegerField()
+    started_at = models.DateTimeField()
+    duration_ms = models.PositiveIntegerField()
+    response_status = models.PositiveSmallIntegerField(null=True)
+    response_excerpt = models.CharField(max_length=500, blank=True)
+    error = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering = [F("number").asc()]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["delivery", "number"], name="webhooks_attempt_number"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"attempt {self.number}"

@@ -1,0 +1,128 @@
+"""Doors: endpoints and the sending of what is due."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+
+from webhooks import delivery, egress, signing
+from webhooks.models import OPEN_DELIVERIES, Delivery, DeliveryStatus, Endpoint
+
+MAX_ENDPOINTS = 20
+PARALLEL_ENDPOINTS = 16
+
+# A loose index scan: one probe an endpoint, however long its queue is.
+DUE_ENDPOINTS = """
+SELECT n.id FROM webhooks_endpoint n
+WHERE n.is_active AND n.deleted_at IS NULL AND EXISTS (
+    SELECT 1 FROM webhooks_delivery d WHERE d.endpoint_id = n.id AND d.next_attempt_at <= %s)
+"""
+
+
+class TooManyEndpoints(Exception):
+    def __init__(self) -> None:
+        super().__init__(f"A partner has at most {MAX_ENDPOINTS} endpoints.")
+
+
+def create_endpoint(
+    *, partner_id: UUID, url: str, event_types: Sequence[str], description: str, now: datetime
+) -> Endpoint:
+    """An active endpoint with a fresh secret. Raises UrlRefused, TooManyEndpoints."""
+    egress.check_url(url)
+    with transaction.atomic(durable=True):
+        if Endpoint.objects.owned_by(partner_id).of_partners().count() >= MAX_ENDPOINTS:
+            raise TooManyEndpoints
+        return Endpoint.objects.create(
+            partner_id=partner_id,
+            url=url,
+            event_types=list(event_types),
+            description=description,
+            secret=signing.new_secret(),
+            created_at=now,
+            updated_at=now,
+        )
+
+
+def update_endpoint(*, endpoint: Endpoint, changes: dict[str, Any], now: datetime) -> Endpoint:
+    """The endpoint has the changed fields; one made active again starts afresh.
+
+    Raises UrlRefused.
+    """
+    if url := changes.get("url"):
+        egress.check_url(url)
+    if changes.get("is_active"):
+        changes = {**changes, "disabled_reason": "", "failing_since": None}
+    with transaction.atomic(durable=True):
+        Endpoint.objects.filter(id=endpoint.id).update(**changes, updated_at=now)
+    endpoint.refresh_from_db()
+    return endpoint
+
+
+def delete_endpoint(*, endpoint: Endpoint, now: datetime) -> None:
+    """The endpoint gets nothing more; its log stays."""
+    with transaction.atomic(durable=True):
+        Endpoint.objects.filter(id=endpoint.id).update(
+            deleted_at=now, is_active=False, updated_at=now
+        )
+        Delivery.objects.filter(endpoint=endpoint, status__in=OPEN_DELIVERIES).update(
+            status=DeliveryStatus.EXHAUSTED, next_attempt_at=None
+        )
+
+
+def sync_operator_endpoints() -> None:
+    """The active endpoints without a partner are exactly those of WEBHOOK_URLS."""
+    now = timezone.now()
+    operator = Endpoint.objects.filter(partner=None)
+    with transaction.atomic(durable=True):
+        operator.exclude(url__in=settings.WEBHOOK_URLS).filter(is_active=True).update(
+            is_active=False, disabled_reason="No longer in WEBHOOK_URLS.", updated_at=now
+        )
+        for url in settings.WEBHOOK_URLS:
+            Endpoint.objects.get_or_create(
+                partner=None, url=url, defaults={"created_at": now, "updated_at": now}
+            )
+        operator.filter(url__in=settings.WEBHOOK_URLS, is_active=False).update(
+            is_active=True, disabled_reason="", updated_at=now
+        )
+
+
+def deliver_due() -> int:
+    """Everything due has been tried once, each endpoint in a thread of its own; returns how many.
+
+    Any number may run at once: deliveries are claimed one by one with SKIP LOCKED.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(DUE_ENDPOINTS, [timezone.now()])
+        endpoints = [row[0] for row in cursor.fetchall()]
+    if not endpoints:
+        return 0
+    with ThreadPoolExecutor(min(PARALLEL_ENDPOINTS, len(endpoints))) as pool:
+        return sum(pool.map(_drain, endpoints))
+
+
+def _drain(endpoint_id: UUID) -> int:
+    try:
+        sent = 0
+        while _deliver_next(endpoint_id):
+            sent += 1
+        return sent
+    finally:
+        connection.close()
+
+
+def _deliver_next(endpoint_id: UUID) -> bool:
+    started_at = timezone.now()
+    claimed = delivery.claim(endpoint_id, started_at)
+    if claimed is None:
+        return False
+    answer = delivery.send(claimed, started_at)
+    with transaction.atomic(durable=True):
+        delivery.record(claimed, answer, started_at=started_at)
+    return True

@@ -1,0 +1,44 @@
+"""Standard Webhooks on the wire (github.com/standard-webhooks/standard-webhooks, spec). Pure.
+
+The body is frozen: composed of an event's stored columns, it has the same bytes at every attempt.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from standardwebhooks import Webhook
+
+SECRET_PREFIX = "whsec_"  # noqa: S105 -- the public prefix of every secret
+SECRET_BYTES = 32
+
+
+def new_secret() -> str:
+    return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+
+
+def body(*, id: UUID, type: str, created_at: datetime, sequence: int, data: str) -> bytes:  # noqa: A002
+    """`{id, type, created_at, sequence, data}`; `data` is JSON text already."""
+    head = {"id": str(id), "type": type, "created_at": created_at.isoformat(), "sequence": sequence}
+    return f'{json.dumps(head)[:-1]}, "data": {data}}}'.encode()
+
+
+def payload(**event: Any) -> dict[str, Any]:
+    """The body as an object, for the delivery log."""
+    parsed: dict[str, Any] = json.loads(body(**event))
+    return parsed
+
+
+def headers(*, secret: str, event_id: UUID, body: bytes, at: datetime) -> dict[str, str]:
+    """`webhook-id`, `webhook-timestamp` and `webhook-signature` of one attempt at `at` (UTC)."""
+    signature = Webhook(secret).sign(str(event_id), at, body.decode())
+    return {
+        "webhook-id": str(event_id),
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": signature,
+    }

@@ -1,0 +1,10 @@
+from django.urls import path
+
+from webhooks import api
+
+urlpatterns = [
+    path("webhooks", api.Deliveries.as_view()),
+    path("webhooks/endpoints", api.Endpoints.as_view()),
+    path("webhooks/endpoints/<uuid:endpoint_id>", api.EndpointDetail.as_view()),
+    path("webhooks/<uuid:delivery_id>", api.DeliveryDetail.as_view()),
+]
