@@ -35,9 +35,7 @@ LEGS = {
 class ChargeFilters(CreatedFilterSet):
     customer_id = filters.CharFilter()
     status = filters.ChoiceFilter(choices=ChargeStatus.choices)
-    payment_method = filters.ChoiceFilter(
-        choices=[(name, name) for name in LEGS], method="by_legs"
-    )
+    payment_method = filters.ChoiceFilter(choices=[(name, name) for name in LEGS], method="by_legs")
     installment_id = filters.UUIDFilter()
     installment_order_id = filters.UUIDFilter()
 
@@ -68,9 +66,7 @@ class Charges(PartnerView):
         body["amount"] = minor_units(body["amount"], body["currency"])
         check_instruction_amounts(body["split_instructions"], body["currency"])
         is_async = "respond-async" in request.headers.get("Prefer", "").lower()
-        new = services.NewCharge(
-            idempotency_key=key, fingerprint=fingerprint(request), **body
-        )
+        new = services.NewCharge(idempotency_key=key, fingerprint=fingerprint(request), **body)
         made = services.create(
             partner_id=self.partner_id, new=new, is_async=is_async, by=self.actor, now=self.now
         )

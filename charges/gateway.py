@@ -18,7 +18,6 @@ from django.conf import settings
 
 from charges.models import Charge
 
-
 FINAL = {"succeeded", "requires_payment_method", "canceled"}
 """States of an intent in which the card leg has an outcome."""
 
@@ -26,7 +25,7 @@ logger = structlog.get_logger(__name__)
 
 
 class OutcomeUnknown(Exception):
-    """The question may have been executed: a timeout, a reset, a 5xx, or an answer not understood."""
+    """The question may have been executed: a timeout, a reset, a 5xx, an answer without sense."""
 
 
 class NotUnderstood(OutcomeUnknown):
@@ -111,7 +110,7 @@ def confirm(charge: Charge) -> Intent:
 
 
 def retrieve(charge: Charge) -> Intent:
-    """The stored intent as it stands. One that the processor does not know is a riddle for staff."""
+    """The stored intent as it stands; one that the processor does not know is left to staff."""
     try:
         return _intent(
             lambda: client().v1.payment_intents.retrieve(charge.external_charge_id or "")
@@ -180,7 +179,7 @@ def _ask(ask: Any) -> Any:
     except stripe.InvalidRequestError as error:
         raise _invalid(error) from error
     except (stripe.StripeError, ValueError, KeyError, TypeError, AttributeError) as error:
-        if isinstance(error, stripe.StripeError) and error.http_status == 409:  # noqa: PLR2004
+        if isinstance(error, stripe.StripeError) and error.http_status == 409:
             raise NotExecuted(str(error)) from error
         raise _unknown(error) from error
 
@@ -189,12 +188,12 @@ def _unknown(error: Exception) -> OutcomeUnknown:
     """What was not answered, and what was answered with something else than JSON."""
     text = f"{type(error).__name__}: {error}"[:300]
     status = getattr(error, "http_status", None)
-    is_garbage = not isinstance(error, stripe.StripeError) or (status or 500) < 500  # noqa: PLR2004
+    is_garbage = not isinstance(error, stripe.StripeError) or (status or 500) < 500
     return NotUnderstood(text) if is_garbage else OutcomeUnknown(text)
 
 
 def _invalid(error: stripe.InvalidRequestError) -> Exception:
-    if error.http_status == 409:  # noqa: PLR2004
+    if error.http_status == 409:
         return NotExecuted(str(error))
     if error.code == "payment_intent_unexpected_state":
         return OutcomeUnknown(str(error))

@@ -61,7 +61,7 @@ class Charge(models.Model):
     wallet_amount = models.BigIntegerField(default=0)
     external_amount = models.BigIntegerField(default=0)
     card = models.CharField(max_length=255, blank=True, help_text="Stripe's pm_… to charge.")
-    external_charge_id = models.CharField(  # noqa: DJ001 -- unique
+    external_charge_id = models.CharField(
         max_length=255, null=True, blank=True, unique=True, help_text="Stripe's pi_…"
     )
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -240,5 +240,3 @@ class ProcessorCustomer(models.Model):
 
     def __str__(self) -> str:
         return self.external_id
-
-

@@ -29,8 +29,14 @@ class PaymentMethodIdField(TextField):
 
     def to_internal_value(self, data: Any) -> str:
         text = super().to_internal_value(data)
-        if not text.startswith("pm_") or not text.isascii() or not text[3:].replace("_", "").isalnum():
-            raise serializers.ValidationError("An id that starts with pm_.", "invalid_payment_method")
+        if (
+            not text.startswith("pm_")
+            or not text.isascii()
+            or not text[3:].replace("_", "").isalnum()
+        ):
+            raise serializers.ValidationError(
+                "An id that starts with pm_.", "invalid_payment_method"
+            )
         return text
 
 
@@ -41,7 +47,9 @@ class InstructionBody(Body):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("amount" in attrs) == ("percentage" in attrs):
-            raise serializers.ValidationError("Either amount or percentage.", "amount_or_percentage")
+            raise serializers.ValidationError(
+                "Either amount or percentage.", "amount_or_percentage"
+            )
         if "percentage" in attrs:
             try:
                 splits.basis_points(attrs["percentage"])
@@ -57,9 +65,7 @@ class SplitInstructionsField(serializers.ListField):
     child = InstructionBody()
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            required=False, default=list, max_length=splits.MAX_RECIPIENTS, **kwargs
-        )
+        super().__init__(required=False, default=list, max_length=splits.MAX_RECIPIENTS, **kwargs)
 
     def to_internal_value(self, data: Any) -> list[splits.Instruction]:
         rules: list[splits.Instruction] = super().to_internal_value(data)
@@ -119,7 +125,7 @@ class SharesField(serializers.ReadOnlyField):
     """Shares with their amounts as money."""
 
     def get_attribute(self, instance: Any) -> list[dict[str, str]]:
-        return shown_shares(super().get_attribute(instance), instance.currency)
+        return shown_shares(instance.split_shares, instance.currency)
 
 
 def shown_shares(shares: list[splits.Share], currency: str) -> list[dict[str, str]]:

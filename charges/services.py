@@ -132,17 +132,13 @@ def attach_payment_method(
     except (gateway.NotExecuted, gateway.OutcomeUnknown) as error:
         raise ProcessorAway from error
     with transaction.atomic(durable=True):
-        return cards.save(
-            partner_id, customer_id, customer, card, is_default=is_default, now=now
-        )
+        return cards.save(partner_id, customer_id, customer, card, is_default=is_default, now=now)
 
 
 def detach_payment_method(*, payment_method: PaymentMethod, now: datetime) -> None:
     """The card is charged no more, here and at the processor. Raises ProcessorAway."""
     with transaction.atomic(durable=True):
-        PaymentMethod.objects.filter(id=payment_method.id).update(
-            detached_at=now, is_default=False
-        )
+        PaymentMethod.objects.filter(id=payment_method.id).update(detached_at=now, is_default=False)
     try:
         gateway.detach(payment_method.external_id)
     except (gateway.NotExecuted, gateway.OutcomeUnknown) as error:
@@ -183,16 +179,16 @@ def _replay(
     partner_id: UUID, new: NewCharge, error: Exception, *, by: Actor, now: datetime
 ) -> Charge:
     """What the key made before, gone on with; raises the error when it made nothing."""
-    made = Charge.objects.filter(
-        partner_id=partner_id, idempotency_key=new.idempotency_key
-    ).first()
+    made = Charge.objects.filter(partner_id=partner_id, idempotency_key=new.idempotency_key).first()
     if made is None or (
         isinstance(error, IntegrityError) and violated(error) != "charges_charge_idempotency_key"
     ):
         raise error
     idempotency.check(made.fingerprint, new.fingerprint)
     is_abandoned = made.next_attempt_at is not None and made.next_attempt_at <= now
-    if made.status == ChargeStatus.UNKNOWN or (made.status == ChargeStatus.PROCESSING and is_abandoned):
+    if made.status == ChargeStatus.UNKNOWN or (
+        made.status == ChargeStatus.PROCESSING and is_abandoned
+    ):
         return collect(charge_id=made.id, by=by, now=now)
     return made
 
@@ -256,7 +252,9 @@ def _ask_processor(charge: Charge, *, by: Actor, now: datetime) -> Charge:
     except gateway.NotExecuted as error:
         return _park(charge, ChargeStatus.PROCESSING, backoff.NOT_EXECUTED, str(error), now)
     except gateway.NotUnderstood as error:
-        return _park(charge, ChargeStatus.UNKNOWN, backoff.UNKNOWN, str(error), now, review=str(error))
+        return _park(
+            charge, ChargeStatus.UNKNOWN, backoff.UNKNOWN, str(error), now, review=str(error)
+        )
     except gateway.OutcomeUnknown as error:
         return _park(charge, ChargeStatus.UNKNOWN, backoff.UNKNOWN, str(error), now)
     if difference := _difference(charge, intent):
@@ -333,7 +331,7 @@ def _settle(charge: Charge, intent: Intent, *, by: Actor, now: datetime) -> Char
     return charge
 
 
-def _park(  # noqa: PLR0913
+def _park(
     charge: Charge,
     to: ChargeStatus,
     ladder: list[Any],

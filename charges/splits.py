@@ -40,7 +40,7 @@ class SplitExceedsAmount(Exception):
 
 
 def basis_points(text: str) -> int:
-    """"12.5" is 1250. Raises InvalidPercentage."""
+    """ "12.5" is 1250. Raises InvalidPercentage."""
     match = PERCENTAGE.fullmatch(text)
     points = int(match[1] + (match[2] or "").ljust(2, "0")) if match else 0
     if not 0 < points <= money.BASIS_POINTS:

@@ -43,6 +43,14 @@ def locate(state: Path) -> Path:
     return outside
 
 
+def working_folder(pid: int) -> Path | None:
+    """None when there is no such process, or it is another user's and so no server of ours."""
+    try:
+        return Path(f"/proc/{pid}/cwd").readlink()
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return None
+
+
 @dataclass
 class Postgres:
     """One server. `folder` must be reachable for the user that it runs as."""
@@ -127,15 +135,15 @@ class Postgres:
         if not file.exists():
             return
         pid = int(file.read_text().split()[0])
-        here = Path(f"/proc/{pid}/cwd")
-        if not here.exists():
+        folder = working_folder(pid)
+        if folder is None:
             return
-        if here.resolve() != self.data.resolve():
+        if folder != self.data.resolve():
             file.unlink()  # the number belongs to another program now
             return
         os.kill(pid, signal.SIGINT)
         deadline = time.monotonic() + STOP_SECONDS
-        while here.exists() and time.monotonic() < deadline:
+        while working_folder(pid) == folder and time.monotonic() < deadline:
             time.sleep(0.05)
 
     def is_ready(self) -> bool:

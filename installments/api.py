@@ -25,6 +25,7 @@ from partners.api import PartnerView, created, fingerprint, idempotency_key
 from partners.filters import CreatedFilterSet
 from partners.models import Scope
 from partners.schema import IDEMPOTENCY_KEY
+from partners.serializers import Resource
 from wallets import money
 from wallets.fields import minor_units
 
@@ -71,7 +72,7 @@ class OrderFilters(CreatedFilterSet):
 
 class OrderView(PartnerView):
     queryset = InstallmentOrder.objects.none()
-    serializer_class = OrderResource
+    serializer_class: type[Resource] = OrderResource
     write_scope = Scope.INSTALLMENTS
 
     def rows(self) -> QuerySet[InstallmentOrder]:
@@ -142,7 +143,9 @@ def _shown(plan: planning.Plan, funding: services.Funding, currency: str) -> dic
         "retry_dates": [
             {
                 "installment_number": number,
-                "dates": [d.isoformat() for d in retries.retry_dates(retries.STANDARD, part.due_date)],
+                "dates": [
+                    d.isoformat() for d in retries.retry_dates(retries.STANDARD, part.due_date)
+                ],
             }
             for number, (part, _) in numbered
         ],

@@ -52,19 +52,19 @@ ORDER_COLUMNS = [
 
 def lock(charge: Charge) -> None:
     """The order and the installment of the charge are locked, parents before children."""
-    orders = InstallmentOrder.objects.filter(id=charge.installment_order_id)
-    orders.select_for_update().first()
-    Installment.objects.filter(id=charge.installment_id).select_for_update().first()
+    installment = Installment.objects.get(id=charge.installment_id or "")
+    InstallmentOrder.objects.select_for_update().get(id=installment.order_id)
+    Installment.objects.select_for_update().get(id=installment.id)
 
 
 def moved(charge: Charge, *, by: Actor, now: datetime) -> None:
     """The charge's installment and order stand as its outcome says."""
-    installment = Installment.objects.select_related("order").get(id=charge.installment_id)
+    installment = Installment.objects.select_related("order").get(id=charge.installment_id or "")
     apply([installment], [charge], by=by, now=now)
 
 
 def claim_due(at: datetime, *, limit: int, order_id: UUID | None = None) -> list[Installment]:
-    """Installments due at that moment, locked with their orders; those that others hold are left."""
+    """Installments due at that moment, locked with their orders; others' locks are stepped over."""
     due = Installment.objects.due(at).select_related("order")
     if order_id:
         due = due.filter(order_id=order_id)
@@ -141,11 +141,15 @@ def order_fact(order: InstallmentOrder, event: str) -> events.Fact:
 
 def mark_overdue(at: datetime, *, limit: int, by: Actor, now: datetime) -> int:
     """Active, unpaid installments whose due date is over are overdue, their orders past due."""
-    late = Installment.objects.filter(
-        status=InstallmentStatus.PENDING,
-        overdue_from__lte=at,
-        order__status=OrderStatus.ACTIVE,
-    ).select_related("order").order_by("overdue_from", "id")
+    late = (
+        Installment.objects.filter(
+            status=InstallmentStatus.PENDING,
+            overdue_from__lte=at,
+            order__status=OrderStatus.ACTIVE,
+        )
+        .select_related("order")
+        .order_by("overdue_from", "id")
+    )
     found = _share_orders(
         list(late.select_for_update(of=("order", "self"), skip_locked=True)[:limit])
     )

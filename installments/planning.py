@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import pairwise
 from typing import Any
 
 from charges import splits
@@ -118,5 +119,5 @@ def _check_dates(parts: Sequence[Part], today: date, field: str) -> None:
         raise InvalidSchedule(field, "date_in_past", f"Not before today, {today}.")
     if dates[-1].year >= today.year + 100:
         raise InvalidSchedule(field, "date_too_far", "Within a hundred years.")
-    if any(later <= earlier for earlier, later in zip(dates, dates[1:], strict=False)):
+    if any(later <= earlier for earlier, later in pairwise(dates)):
         raise InvalidSchedule(field, "dates_not_increasing", "Due dates must strictly increase.")

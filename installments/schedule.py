@@ -11,8 +11,6 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 
-
-
 class Frequency(StrEnum):
     WEEKLY = "weekly"
     BIWEEKLY = "biweekly"
@@ -73,7 +71,7 @@ def months_after(anchor: date, months: int) -> date:
     return date(year, month, min(anchor.day, calendar.monthrange(year, month)[1]))
 
 
-def by_rule(  # noqa: PLR0913 -- the rule has as many words
+def by_rule(
     *,
     total: int,
     down_payment: int,
@@ -113,10 +111,7 @@ def read_as_of(text: str) -> datetime:
     """A moment with its offset, or a date's end in UTC. Raises ValueError."""
     if DATE.fullmatch(text):
         return end_of(date.fromisoformat(text))
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        at = datetime.min
+    at = datetime.fromisoformat(text)
     if at.tzinfo is None:
         raise ValueError("A date (YYYY-MM-DD) or a time with its offset.")
     return at

@@ -57,7 +57,9 @@ class TimezoneField(TextField):
     def to_internal_value(self, data: Any) -> str:
         text = super().to_internal_value(data)
         if text not in zones():
-            raise serializers.ValidationError("An IANA time zone, like Europe/Berlin.", "unknown_timezone")
+            raise serializers.ValidationError(
+                "An IANA time zone, like Europe/Berlin.", "unknown_timezone"
+            )
         return text
 
 

@@ -271,12 +271,13 @@ def _funding(partner_id: UUID, new: NewOrder) -> Funding:
         partner_id=partner_id, customer_id=new.customer_id, currency=new.currency, is_active=True
     ).first()
     available = wallet.available if wallet else 0
-    has_card = bool(new.payment_method) or PaymentMethod.objects.filter(
-        partner_id=partner_id, customer_id=new.customer_id, is_default=True
-    ).exists()
-    divided = legs.divide(
-        new.amount, available=available, currency=new.currency, has_card=has_card
+    has_card = (
+        bool(new.payment_method)
+        or PaymentMethod.objects.filter(
+            partner_id=partner_id, customer_id=new.customer_id, is_default=True
+        ).exists()
     )
+    divided = legs.divide(new.amount, available=available, currency=new.currency, has_card=has_card)
     return Funding(available, *(divided or (min(available, new.amount), 0)))
 
 
@@ -340,4 +341,3 @@ def _activate(order: InstallmentOrder, *, by: Actor, now: datetime) -> Installme
     order.refresh_from_db()
     events.publish([collection.order_fact(order, "activated")], by=by, now=now)
     return order
-

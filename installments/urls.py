@@ -10,5 +10,7 @@ urlpatterns = [
     path("installments/orders/<uuid:order_id>/activate", api.OrderActivate.as_view()),
     path("installments/orders/<uuid:order_id>/cancel", api.OrderCancel.as_view()),
     path("installments/due-installments", api.DueInstallments.as_view()),
-    path("installments/installments/<uuid:installment_id>/process", api.InstallmentProcess.as_view()),
+    path(
+        "installments/installments/<uuid:installment_id>/process", api.InstallmentProcess.as_view()
+    ),
 ]

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Q
+from redis.client import Pipeline
 
 from partners import broker, secrets
 from partners.models import ApiKey, Partner
@@ -93,7 +94,7 @@ def _remember(prefix: str, access: Access | None, version: bytes | None) -> None
 def _version_and_requests(partner_id: UUID, now: datetime) -> tuple[bytes | None, int | None]:
     counter = f"requests:{partner_id}:{int(now.timestamp()) // WINDOW}"
 
-    def commands(pipeline: broker.redis.client.Pipeline) -> None:
+    def commands(pipeline: Pipeline) -> None:
         pipeline.get(VERSION_KEY)
         pipeline.incr(counter)
         pipeline.expire(counter, 2 * WINDOW)

@@ -20,12 +20,12 @@ class Scope(models.TextChoices):
     WEBHOOKS = "webhooks:write"
 
 
-M = TypeVar("M", bound=models.Model, covariant=True)
+M_co = TypeVar("M_co", bound=models.Model, covariant=True)
 
 ALL_SCOPES: list[str] = list(Scope.values)
 
 
-class OwnedQuerySet(models.QuerySet[M]):
+class OwnedQuerySet(models.QuerySet[M_co]):
     """Rows of partners. Every query that serves a partner starts from `owned_by`."""
 
     def owned_by(self, partner_id: UUID) -> Self:

@@ -21,7 +21,8 @@ def encode(rows: Iterable[object]) -> str:
 
 def columns(model: type[models.Model]) -> list[str]:
     """Column names of a model, without a database-made key."""
-    return [f.column for f in model._meta.concrete_fields if not isinstance(f, models.AutoField)]
+    fields = model._meta.concrete_fields
+    return [f.attname for f in fields if not isinstance(f, models.AutoField)]
 
 
 def of(instance: models.Model) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def source(model: type[models.Model], fields: Sequence[str] | None = None) -> st
     table = model._meta.db_table
     names = ", ".join(fields or columns(model))
     return (
-        f"INSERT INTO {table} ({names}) "  # noqa: S608 -- names come from the models
+        f"INSERT INTO {table} ({names}) "
         f"SELECT {names} FROM json_populate_recordset(NULL::{table}, %s)"
     )
 
@@ -48,9 +49,7 @@ def insert(instances: Sequence[models.Model], *, suffix: str = "") -> None:
         cursor.execute(sql, [encode(of(instance) for instance in instances)])
 
 
-def update(
-    instances: Sequence[models.Model], fields: Sequence[str], *, where: str = "TRUE"
-) -> int:
+def update(instances: Sequence[models.Model], fields: Sequence[str], *, where: str = "TRUE") -> int:
     """Each row has its instance's values in `fields`; returns how many rows did.
 
     `where` guards the move, with `t` as the row as it stands in the database.
@@ -62,10 +61,9 @@ def update(
     rows = ({name: getattr(i, name) for name in ["id", *fields]} for i in instances)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE {table} t SET {assignments} "  # noqa: S608 -- names come from the models
+            f"UPDATE {table} t SET {assignments} "
             f"FROM json_populate_recordset(NULL::{table}, %s) x "
             f"WHERE t.id = x.id AND ({where})",
             [encode(rows)],
         )
         return int(cursor.rowcount)
-

@@ -59,7 +59,9 @@ class TextField(serializers.CharField):
             self.fail("invalid")
         text = str(super().to_internal_value(data))
         if CONTROL.search(text):
-            raise serializers.ValidationError("Control characters are refused.", "control_character")
+            raise serializers.ValidationError(
+                "Control characters are refused.", "control_character"
+            )
         return text
 
 

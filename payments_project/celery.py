@@ -30,5 +30,5 @@ def catch_up(**_: Any) -> None:
     """A worker that starts looks for work at once instead of at the next beat."""
     from django.conf import settings
 
-    for name in dict.fromkeys(entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()):
+    for name in settings.SWEEPS:
         app.send_task(name, ignore_result=True)

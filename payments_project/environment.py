@@ -30,7 +30,7 @@ class Environment:
             )
         return value
 
-    def flag(self, name: str, default: bool = False) -> bool:  # noqa: FBT001, FBT002
+    def flag(self, name: str, default: bool = False) -> bool:
         text = self.text(name)
         return text.lower() in TRUE if text else default
 

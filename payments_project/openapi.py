@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
@@ -23,7 +23,7 @@ class ProblemAnswer(serializers.Serializer[Any]):
     detail = serializers.CharField()
     code = serializers.CharField()
     request_id = serializers.CharField()
-    errors = FieldProblem(many=True)
+    errors = FieldProblem(many=True)  # type: ignore[assignment]  # shadows Serializer.errors
 
 
 REFUSALS = {
@@ -38,14 +38,15 @@ class Schema(AutoSchema):
     def get_tags(self) -> list[str]:
         return [self.path.strip("/").split("/")[0]]
 
-    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+    def _get_response_bodies(
+        self, direction: Literal["request", "response"] = "response"
+    ) -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         for status in REFUSALS.get(self.method, ()):
             bodies.setdefault(
                 status,
-                self._get_response_for_code(
+                self._get_response_for_code(  # type: ignore[no-untyped-call]
                     ProblemAnswer, status, media_types=["application/problem+json"]
                 ),
             )
         return bodies
-

@@ -101,9 +101,11 @@ def _inspect_text(text: str) -> None:
 def is_card_number(text: str) -> bool:
     """13 to 19 digits that pass the Luhn check (ISO/IEC 7812-1)."""
     digits = [int(c) for c in text if c.isdigit()]
-    if not 13 <= len(digits) <= 19:  # noqa: PLR2004
+    if not 13 <= len(digits) <= 19:
         return False
-    doubled = [d if place % 2 == 0 else sum(divmod(2 * d, 10)) for place, d in enumerate(digits[::-1])]
+    doubled = [
+        d if place % 2 == 0 else sum(divmod(2 * d, 10)) for place, d in enumerate(digits[::-1])
+    ]
     return sum(doubled) % 10 == 0
 
 

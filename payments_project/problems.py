@@ -168,10 +168,10 @@ def catalogue() -> dict[str, Problem]:
 
 def answer(error: Exception, context: dict[str, Any]) -> Response:
     """DRF's exception handler: a problem for whatever a view raises."""
-    request: HttpRequest = context["request"]._request  # noqa: SLF001 -- DRF's documented inner request
+    request: HttpRequest = context["request"]._request
     problem, detail, errors, headers = _read(error)
     body = _body(request, problem, detail, errors)
-    if problem.status >= 500:  # noqa: PLR2004
+    if problem.status >= 500:
         logger.error("request.failed", code=problem.code, exc_info=error)
     return Response(body, status=problem.status, headers=headers, content_type=CONTENT_TYPE)
 
@@ -239,8 +239,8 @@ def _read_drf(
         return problem, problem.meaning, [], {"WWW-Authenticate": "Bearer"}
     detail = error.detail[0] if isinstance(error.detail, list) else error.detail
     headers = {}
-    if isinstance(error, drf.Throttled) and error.wait:
-        headers["Retry-After"] = str(int(error.wait) + 1)
+    if wait := getattr(error, "wait", None):  # Throttled
+        headers["Retry-After"] = str(int(wait) + 1)
     return problem, str(detail), [], headers
 
 

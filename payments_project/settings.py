@@ -148,7 +148,7 @@ REST_FRAMEWORK: dict[str, Any] = {
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Payments API",
     "VERSION": "0.1.0",
-    "DESCRIPTION": "Installment orders, wallets with a ledger, charges with splits, signed webhooks.",
+    "DESCRIPTION": "Installment orders, wallets with a ledger, split charges, signed webhooks.",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": [],
     "SERVE_AUTHENTICATION": [],
@@ -183,14 +183,16 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_REDIS_SOCKET_CONNECT_TIMEOUT = 2
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+# Tasks that look for work, and how many seconds apart.
+SWEEPS = {
+    "installments.sweep": 60,
+    "charges.recover": 30,
+    "webhooks.deliver_due": 5,
+    "webhooks.sync_operator_endpoints": 60,
+}
 CELERY_BEAT_SCHEDULE = {
     name: {"task": name, "schedule": timedelta(seconds=seconds), "options": {"expires": seconds}}
-    for name, seconds in {
-        "installments.sweep": 60,
-        "charges.recover": 30,
-        "webhooks.deliver_due": 5,
-        "webhooks.sync_operator_endpoints": 60,
-    }.items()
+    for name, seconds in SWEEPS.items()
 }
 SWEEP_STALE_AFTER = timedelta(minutes=5)
 

@@ -12,6 +12,7 @@ from partners.api import PartnerView, created, fingerprint, idempotency_key
 from partners.filters import CreatedFilterSet
 from partners.models import Scope
 from partners.schema import IDEMPOTENCY_KEY
+from partners.serializers import Resource
 from wallets import services
 from wallets.fields import minor_units
 from wallets.models import Kind, LedgerEntry, Wallet
@@ -32,15 +33,13 @@ class WalletFilters(CreatedFilterSet):
 
 class LedgerFilters(filters.FilterSet):
     kind = filters.ChoiceFilter(choices=Kind.choices, field_name="transaction__kind")
-    created_gte = filters.IsoDateTimeFilter(
-        field_name="transaction__created_at", lookup_expr="gte"
-    )
+    created_gte = filters.IsoDateTimeFilter(field_name="transaction__created_at", lookup_expr="gte")
     created_lt = filters.IsoDateTimeFilter(field_name="transaction__created_at", lookup_expr="lt")
 
 
 class WalletView(PartnerView):
     write_scope = Scope.WALLETS
-    serializer_class = WalletResource
+    serializer_class: type[Resource] = WalletResource
 
     def wallet(self, customer_id: str) -> Wallet:
         return get_object_or_404(Wallet.objects.owned_by(self.partner_id), customer_id=customer_id)

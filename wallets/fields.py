@@ -22,7 +22,12 @@ class CurrencyField(serializers.CharField):
         return str(data)
 
 
-@extend_schema_field({"oneOf": [{"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$"}, {"type": "number"}], "example": "19.99"})
+@extend_schema_field(
+    {
+        "oneOf": [{"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$"}, {"type": "number"}],
+        "example": "19.99",
+    }
+)
 class AmountField(serializers.Field[Any, Any, Any, Any]):
     """The text of an amount, to be read by `minor_units` once its currency is known."""
 
@@ -63,4 +68,3 @@ class MoneyField(serializers.Field[Any, Any, Any, Any]):
 
     def to_representation(self, value: str) -> str:
         return value
-

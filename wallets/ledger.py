@@ -35,7 +35,7 @@ WITH moved AS (
 )
 {rows.source(LedgerEntry, ENTRY_COLUMNS)}
 RETURNING id
-"""  # noqa: S608 -- names come from the models
+"""
 
 WalletKey = tuple[UUID, str]
 """(partner id, customer id)"""
@@ -97,7 +97,7 @@ def post(
     transactions = [_transaction(p, by, now) for p in postings]
     balances = [{"id": w.id, "balance": w.balance, "held": w.held} for w in touched.values()]
     with connection.cursor() as cursor:
-        parameters = [
+        parameters: list[Any] = [
             now,
             rows.encode(balances),
             rows.encode(rows.of(t) for t in transactions),

@@ -34,7 +34,8 @@ class Wallet(models.Model):
                 condition=Q(balance__gte=0), name="wallets_wallet_balance_not_negative"
             ),
             models.CheckConstraint(
-                condition=Q(held__gte=0, held__lte=F("balance")), name="wallets_wallet_held_in_balance"
+                condition=Q(held__gte=0, held__lte=F("balance")),
+                name="wallets_wallet_held_in_balance",
             ),
         ]
 
@@ -137,7 +138,9 @@ class LedgerEntry(models.Model):
                     wallet__isnull=False,
                     balance_after=F("balance_before") + F("amount"),
                 )
-                | Q(~Q(account=Account.WALLET), wallet=None, balance_before=None, balance_after=None),
+                | Q(
+                    ~Q(account=Account.WALLET), wallet=None, balance_before=None, balance_after=None
+                ),
                 name="wallets_ledgerentry_wallet_chain",
             ),
         ]

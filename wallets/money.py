@@ -43,7 +43,7 @@ def parse(text: str, currency: str) -> int:
 
     Raises InvalidAmount, AmountPrecision.
     """
-    match = PLAIN.fullmatch(text) if len(text) <= 32 else None  # noqa: PLR2004
+    match = PLAIN.fullmatch(text) if len(text) <= 32 else None
     if match is None:
         raise InvalidAmount("A positive number in plain notation, like 19.99.")
     whole, fraction = match[1], match[2] or ""

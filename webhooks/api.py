@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
@@ -31,7 +32,7 @@ class DeliveryFilters(CreatedFilterSet):
 class DeliveryView(PartnerView):
     serializer_class = DeliveryResource
 
-    def rows(self) -> object:
+    def rows(self) -> QuerySet[Delivery]:
         deliveries = Delivery.objects.owned_by(self.partner_id)
         return deliveries.select_related("event", "endpoint").prefetch_related("attempts")
 

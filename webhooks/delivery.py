@@ -28,7 +28,7 @@ WHERE id = (
 
 
 def claim(endpoint_id: object, now: datetime) -> Delivery | None:
-    """The endpoint's longest-due delivery, ours for LEASE; a killed sender's comes back after it."""
+    """The endpoint's longest-due delivery, ours for LEASE; a killed sender's comes back then."""
     parameters = {"endpoint": endpoint_id, "now": now, "until": now + LEASE}
     for delivery in Delivery.objects.raw(CLAIM, parameters):
         return delivery
@@ -45,9 +45,7 @@ def send(delivery: Delivery, now: datetime) -> egress.Answer:
         sequence=event.sequence,
         data=event.data,
     )
-    headers = signing.headers(
-        secret=secret_of(endpoint), event_id=event.id, body=body, at=now
-    )
+    headers = signing.headers(secret=secret_of(endpoint), event_id=event.id, body=body, at=now)
     return egress.post(
         endpoint.url, body=body, headers={**headers, "Content-Type": "application/json"}
     )

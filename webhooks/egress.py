@@ -49,7 +49,7 @@ class Answer:
 
     @property
     def is_success(self) -> bool:
-        return not self.error and self.status is not None and 200 <= self.status < 300  # noqa: PLR2004
+        return not self.error and self.status is not None and 200 <= self.status < 300
 
 
 def check_url(url: str) -> None:

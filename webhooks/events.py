@@ -17,7 +17,7 @@ from partners.actors import Actor
 
 DELIVER_TASK = "webhooks.deliver_due"
 
-# The delivery's id shares the event's millisecond (UUIDv7, RFC 9562), so that both lists sort alike.
+# A delivery's id shares its event's millisecond (UUIDv7, RFC 9562), so that both lists sort alike.
 PUBLISH = """
 WITH incoming AS (
     SELECT * FROM json_to_recordset(%(events)s) AS e (

@@ -159,9 +159,7 @@ class Attempt(models.Model):
     class Meta:
         ordering = [F("number").asc()]
         constraints = [
-            models.UniqueConstraint(
-                fields=["delivery", "number"], name="webhooks_attempt_number"
-            ),
+            models.UniqueConstraint(fields=["delivery", "number"], name="webhooks_attempt_number"),
         ]
 
     def __str__(self) -> str:

@@ -69,7 +69,7 @@ class EventPayload(Resource):
     type = serializers.CharField()
     created_at = serializers.DateTimeField()
     sequence = serializers.IntegerField()
-    data = serializers.DictField()
+    data = serializers.DictField()  # type: ignore[assignment]  # shadows Serializer.data, unused here
 
 
 class DeliveryResource(Resource):

@@ -11,7 +11,7 @@ import redis
 
 from devstack import ports
 from devstack.postgres import Postgres, locate
-from devstack.postgres_binaries import is_reachable
+from devstack.postgres_binaries import is_reachable, owner
 from devstack.processes import Process
 from devstack.pytest_plugin import Servers
 from devstack.valkey import Valkey
@@ -75,13 +75,16 @@ def test_postgres_recovers_from_a_kill(data: Postgres, running: Process) -> None
 
 def test_a_pid_file_whose_number_another_program_has_is_no_obstacle(data: Postgres) -> None:
     process = data.process()
-    stranger = f"{os.getpid()}\n{data.data}\n1\n{data.port}\n\n127.0.0.1\n"
-    (data.data / "postmaster.pid").write_text(stranger)
+    # Of the server's own user: PostgreSQL ignores the others' by itself.
+    with subprocess.Popen(["sleep", "60"], user=owner()) as stranger:
+        lines = [stranger.pid, data.data, 1, data.port, "", "127.0.0.1", ""]
+        (data.data / "postmaster.pid").write_text("\n".join(map(str, lines)))
+        process.start()
 
-    process.start()
+        process.wait_until(data.is_ready, 30)
 
-    process.wait_until(data.is_ready, 30)
-    process.stop()
+        process.stop()
+        stranger.kill()
 
 
 def test_a_server_that_an_earlier_run_left_is_ended_first(data: Postgres, running: Process) -> None:

@@ -21,11 +21,13 @@ class Command(BaseCommand):
         parser.add_argument("--name", default="default")
         parser.add_argument("--json", action="store_true", dest="as_json")
 
-    def handle(self, *, partner: str, scopes: str, name: str, as_json: bool, **_: Any) -> None:
+    def handle(
+        self, *, partner: str, scopes: str, name: str, as_json: bool, **options: Any
+    ) -> None:
         owner = _find(partner)
         wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
         try:
-            _, key = services.create_api_key(
+            _row, key = services.create_api_key(
                 partner=owner, now=timezone.now(), name=name, scopes=wanted
             )
         except services.UnknownScope as error:
@@ -37,6 +39,7 @@ class Command(BaseCommand):
 
 
 def _find(text: str) -> Partner:
+    found: Partner | None
     try:
         found = Partner.objects.filter(id=UUID(text)).first()
     except ValueError:

@@ -22,7 +22,11 @@ class Command(BaseCommand):
         findings = list(invariants.prove(partner))
         broken = [finding for finding in findings if finding.rows]
         if as_json:
-            report = {"ok": not broken, "checked": len(findings), "broken": [f._asdict() for f in broken]}
+            report = {
+                "ok": not broken,
+                "checked": len(findings),
+                "broken": [f._asdict() for f in broken],
+            }
             self.stdout.write(json.dumps(report, default=str))
         else:
             self._print(findings)

@@ -42,7 +42,7 @@ class Receiver(BaseHTTPRequestHandler):
         except (ValueError, KeyError, TypeError):
             line = body[:500].decode("utf-8", "replace")
         mark = "verified" if is_verified else "NOT VERIFIED"
-        print(f"[{mark}] {self.headers.get('webhook-id', '-')} {line}", flush=True)  # noqa: T201
+        print(f"[{mark}] {self.headers.get('webhook-id', '-')} {line}", flush=True)
 
     def _answer(self, status: int) -> None:
         self.send_response(status)
