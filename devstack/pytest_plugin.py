@@ -38,7 +38,6 @@ SETTINGS = {
     "LOG_LEVEL": "WARNING",
     "STRIPE_SECRET_KEY": "sk_test_sandbox",
     "STRIPE_API_BASE": "http://127.0.0.1:1",  # until the sandbox says where it is
-    "STRIPE_WEBHOOK_SECRET": SECRET,
     "WEBHOOK_SECRET": SECRET,
     "WEBHOOK_URLS": "",
     "WEBHOOK_ALLOW_LOOPBACK": "1",

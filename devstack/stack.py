@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from devstack.choices import STRIPE_WEBHOOK_PATH, Ports
+from devstack.choices import Ports
 from devstack.environment import CHECKOUT, private_folder
 from devstack.leftovers import MARKER
 from devstack.postgres import Postgres, locate
@@ -51,13 +51,10 @@ class Stack:
         )
 
     def stripe(self, port: int) -> Process:
-        callback = f"http://127.0.0.1:{self.ports.web}{STRIPE_WEBHOOK_PATH}"
         state = private_folder(self.state / "stripe") / "state.sqlite3"
         return self._python(
             "stripe",
             *("-m", "devstack.stripe_sandbox", "--port", str(port), "--state", str(state)),
-            *("--webhook-url", callback),
-            *("--webhook-secret", self.environment["STRIPE_WEBHOOK_SECRET"]),
         )
 
     def migrate(self) -> Process:

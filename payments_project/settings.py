@@ -236,6 +236,10 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
 }
 
+# For seed_demo, under DEBUG alone.
+DEMO_API_KEY = env.text("DEMO_API_KEY")
+DEMO_STAFF_PASSWORD = env.text("DEMO_STAFF_PASSWORD")
+
 LOG_LEVEL = env.text("LOG_LEVEL", "INFO")
 LOGGING_CONFIG = "logging.config.dictConfig"
 LOGGING = logging_config(level=LOG_LEVEL, is_json=env.flag("LOG_JSON", default=not DEBUG))

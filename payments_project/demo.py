@@ -1,0 +1,167 @@
+"""A lively data set, made through the same doors as everything else, with the clock set back.
+
+Nothing is written behind the doors' backs: the history of the demo is proven by `verify_ledger`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from charges import services as charges
+from charges.splits import Instruction
+from installments import services as installments
+from installments.planning import NewOrder, Rule
+from installments.schedule import Frequency
+from partners import actors
+from partners.models import Partner
+from wallets import services as wallets
+from webhooks import services as webhooks
+from webhooks.egress import UrlRefused
+
+DAYS = 60
+CUSTOMERS = [
+    "ada", "ben", "chloe", "dmitri", "elif", "femi", "grace", "hugo", "ines", "jun", "kofi", "lena",
+]  # fmt: skip
+SELLERS = ["seller-arts", "seller-books"]
+CARDS = ["pm_card_visa", "pm_card_mastercard", "pm_card_visa_debit"]
+DECLINING = "pm_card_visa_chargeDeclinedInsufficientFunds"
+PLANS: Sequence[tuple[int, int, Frequency]] = [
+    (24_000, 4, Frequency.BIWEEKLY),
+    (90_000, 6, Frequency.MONTHLY),
+    (15_000, 3, Frequency.WEEKLY),
+    (120_000, 12, Frequency.MONTHLY),
+    (10_000, 3, Frequency.MONTHLY),
+]
+BY = actors.command("seed_demo")
+
+
+def fill(partner: Partner, *, today: datetime, progress: Callable[[], None]) -> None:
+    """The partner has two months of history up to today: wallets, charges, orders in every state."""
+    chance = random.Random(partner.name)  # noqa: S311 -- a demo, the same each time
+    start = today - timedelta(days=DAYS)
+    _open_wallets(partner.id, chance, start)
+    _add_dead_endpoint(partner.id, start)
+    for day in range(DAYS):
+        now = start + timedelta(days=day)
+        if day % 2 == 0:
+            _charge(partner.id, chance, now)
+        if day % 6 == 0:
+            _order(partner.id, chance, day // 6, now)
+        _collect(now)
+        progress()
+    _leave_some_open(partner.id, today)
+
+
+def _open_wallets(partner_id: UUID, chance: random.Random, now: datetime) -> None:
+    for customer in [*CUSTOMERS, *SELLERS]:
+        wallets.create_wallet(
+            partner_id=partner_id, customer_id=customer, currency="USD", now=now
+        )
+    for customer in CUSTOMERS[:9]:
+        _credit(partner_id, customer, chance.randrange(5_000, 60_000, 500), now)
+    charges.attach_payment_method(
+        partner_id=partner_id,
+        customer_id=CUSTOMERS[0],
+        payment_method="pm_card_visa",
+        is_default=True,
+        now=now,
+    )
+
+
+def _credit(partner_id: UUID, customer: str, amount: int, now: datetime) -> None:
+    movement = wallets.Movement(
+        customer_id=customer,
+        amount=amount,
+        idempotency_key=f"demo-credit-{customer}-{now:%Y%m%d}",
+        fingerprint="demo",
+        description="Top-up by bank transfer",
+    )
+    wallets.credit(partner_id=partner_id, movement=movement, by=BY, now=now)
+
+
+def _add_dead_endpoint(partner_id: UUID, now: datetime) -> None:
+    """An endpoint that nobody answers, so that the delivery log shows failures too."""
+    try:
+        webhooks.create_endpoint(
+            partner_id=partner_id,
+            url="http://127.0.0.1:9/webhooks",
+            event_types=["charge.failed"],
+            description="Demo: nobody listens here",
+            now=now,
+        )
+    except UrlRefused:
+        return  # loopback is closed: the demo goes without
+
+
+def _charge(partner_id: UUID, chance: random.Random, now: datetime) -> None:
+    customer = chance.choice(CUSTOMERS)
+    if chance.random() < 0.4:  # noqa: PLR2004
+        _credit(partner_id, customer, chance.randrange(2_000, 20_000, 500), now)
+    card = chance.choice([*CARDS, *CARDS, DECLINING, ""])
+    new = charges.NewCharge(
+        customer_id=customer,
+        amount=chance.randrange(900, 18_000),
+        currency="USD",
+        idempotency_key=f"demo-charge-{now:%Y%m%d}",
+        fingerprint="demo",
+        payment_method=card,
+        split_instructions=_split(chance),
+        description=chance.choice(["Basket", "Subscription", "Late checkout", "Workshop ticket"]),
+        metadata={"order": f"SO-{now:%m%d}"},
+    )
+    charges.create(partner_id=partner_id, new=new, by=BY, now=now)
+
+
+def _split(chance: random.Random) -> list[Instruction]:
+    if chance.random() < 0.5:  # noqa: PLR2004
+        return []
+    return [Instruction(recipient=chance.choice(SELLERS), percentage="10")]
+
+
+def _order(partner_id: UUID, chance: random.Random, number: int, now: datetime) -> None:
+    amount, count, frequency = PLANS[number % len(PLANS)]
+    new = NewOrder(
+        customer_id=CUSTOMERS[number % len(CUSTOMERS)],
+        amount=amount,
+        currency="USD",
+        plan=Rule(count=count, frequency=frequency, first_due_date=now.date()),
+        payment_method=chance.choice([*CARDS, DECLINING, ""]),
+        split_instructions=_split(chance),
+        description="Pay in parts",
+        metadata={"cart": number},
+    )
+    _agree(partner_id, new, f"demo-order-{number}", now)
+
+
+def _agree(
+    partner_id: UUID, new: NewOrder, key: str, now: datetime, *, activate: bool = True
+) -> UUID:
+    made = installments.create_order(
+        partner_id=partner_id,
+        new=new,
+        idempotency_key=key,
+        fingerprint="demo",
+        activate=activate,
+        by=BY,
+        now=now,
+    )
+    return made.order.id
+
+
+def _collect(now: datetime) -> None:
+    installments.sweep(as_of=now, by=BY, now=now)
+    for charge_id in charges.unfinished():
+        charges.collect(charge_id=charge_id, by=BY, now=now)
+
+
+def _leave_some_open(partner_id: UUID, now: datetime) -> None:
+    """One order canceled, one not yet activated."""
+    rule = Rule(count=3, frequency=Frequency.MONTHLY)
+    canceled = NewOrder(customer_id="lena", amount=45_000, currency="USD", plan=rule)
+    order_id = _agree(partner_id, canceled, "demo-order-canceled", now)
+    installments.cancel_order(order_id=order_id, by=BY, now=now)
+    draft = NewOrder(customer_id="kofi", amount=30_000, currency="USD", plan=rule)
+    _agree(partner_id, draft, "demo-order-draft", now, activate=False)
