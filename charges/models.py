@@ -51,18 +51,20 @@ class Charge(models.Model):
     """One attempt to collect an amount (minor units of `currency`) from a customer."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    partner = models.ForeignKey(Partner, on_delete=models.PROTECT)
+    partner = models.ForeignKey(Partner, on_delete=models.PROTECT, db_index=False)
     customer_id = models.CharField(max_length=64)
     amount = models.BigIntegerField()
     currency = models.CharField(max_length=3)
     status = models.CharField(max_length=16, choices=ChargeStatus.choices)
-    wallet = models.ForeignKey(Wallet, null=True, blank=True, on_delete=models.PROTECT)
+    wallet = models.ForeignKey(
+        Wallet, null=True, blank=True, on_delete=models.PROTECT, db_index=False
+    )
     use_wallet = models.BooleanField(default=True)
     wallet_amount = models.BigIntegerField(default=0)
     external_amount = models.BigIntegerField(default=0)
     card = models.CharField(max_length=255, blank=True, help_text="Stripe's pm_… to charge.")
-    external_charge_id = models.CharField(
-        max_length=255, null=True, blank=True, unique=True, help_text="Stripe's pi_…"
+    external_charge_id = models.CharField(  # noqa: DJ001 -- unique
+        max_length=255, null=True, blank=True, help_text="Stripe's pi_…"
     )
     attempts = models.PositiveSmallIntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True, blank=True)
@@ -94,6 +96,9 @@ class Charge(models.Model):
                 fields=["partner", "idempotency_key"],
                 condition=Q(idempotency_key__isnull=False),
                 name="charges_charge_idempotency_key",
+            ),
+            models.UniqueConstraint(
+                fields=["external_charge_id"], name="charges_charge_external_charge_id"
             ),
             models.UniqueConstraint(
                 fields=["installment_id"],

@@ -6,29 +6,18 @@ started them, each with databases of its own.
 """
 
 import atexit
-import fcntl
 import os
-import shutil
 import signal
-import tempfile
 from base64 import b64encode
 from collections.abc import Generator
 from contextlib import ExitStack
-from pathlib import Path
-from typing import IO
 from urllib.parse import urlsplit
 
 import pytest
 
-from devstack import ports, postgres, valkey
-from devstack.environment import private_folder
-from devstack.postgres import Postgres
-from devstack.postgres_binaries import is_reachable
-from devstack.processes import Process
 from devstack.stripe_sandbox import client
-from devstack.valkey import Valkey
+from devstack.throwaway import Servers
 
-PREFIX = "payments-test-"
 SECRET = "whsec_" + b64encode(b"a signing secret of the tests 32").decode()
 SETTINGS = {
     "ENV_FILES": "",
@@ -47,68 +36,6 @@ BROKER_DATABASES = 3
 # Closed when pytest ends; at exit too, for when it never got as far as being configured.
 running = ExitStack()
 atexit.register(running.close)
-
-
-class Servers:
-    """PostgreSQL and Valkey in a folder that ends with them."""
-
-    def __init__(self) -> None:
-        remove_abandoned()
-        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=temporary_folder()))
-        self.folder.chmod(0o711)
-        self._lock = _locked(self.folder)
-        self._processes: list[Process] = []
-
-    def start_postgres(self) -> str:
-        folder = self.folder / "postgres"
-        folder.mkdir()
-        folder.chmod(0o711)
-        server = Postgres(folder, ports.claim_any(), self.folder / "postgres.log", is_testing=True)
-        self._start(server.process()).wait_until(server.is_ready, postgres.READY_SECONDS)
-        return server.url("payments")
-
-    def start_valkey(self) -> str:
-        folder = private_folder(self.folder / "valkey")
-        server = Valkey(folder, ports.claim_any(), self.folder / "valkey.log", is_testing=True)
-        process = self._start(server.process())
-        process.wait_until(lambda: server.is_ready(process.pid), valkey.READY_SECONDS)
-        return server.url(0)
-
-    def _start(self, process: Process) -> Process:
-        self._processes.append(process)
-        process.start()
-        return process
-
-    def stop(self) -> None:
-        while self._processes:
-            self._processes.pop().stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
-        if self._lock:
-            self._lock.close()
-
-
-def temporary_folder() -> Path:
-    """The usual one, unless the user that PostgreSQL runs as cannot get there."""
-    usual = Path(tempfile.gettempdir())
-    return usual if is_reachable(usual) else Path("/var/tmp")
-
-
-def remove_abandoned() -> None:
-    """Folders of tests that were killed are gone: nobody holds their lock any more."""
-    for path in temporary_folder().glob(f"{PREFIX}*/lock"):
-        if path.stat().st_uid == os.geteuid() and (lock := _locked(path.parent)):
-            shutil.rmtree(path.parent, ignore_errors=True)
-            lock.close()
-
-
-def _locked(folder: Path) -> IO[str] | None:
-    file = (folder / "lock").open("w")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        return None
-    return file
 
 
 def broker_settings(url: str, worker: str | None) -> dict[str, str]:

@@ -41,7 +41,7 @@ class InstallmentOrder(models.Model):
     """An agreement to pay an amount (minor units of `currency`) in parts, frozen when made."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    partner = models.ForeignKey(Partner, on_delete=models.PROTECT)
+    partner = models.ForeignKey(Partner, on_delete=models.PROTECT, db_index=False)
     customer_id = models.CharField(max_length=64)
     amount = models.BigIntegerField()
     amount_paid = models.BigIntegerField(default=0)
@@ -150,9 +150,9 @@ class Installment(models.Model):
     """One part of an order. `due_at` is the due hour of its local date, as an instant."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    partner = models.ForeignKey(Partner, on_delete=models.PROTECT)
+    partner = models.ForeignKey(Partner, on_delete=models.PROTECT, db_index=False)
     order = models.ForeignKey(
-        InstallmentOrder, on_delete=models.PROTECT, related_name="installments"
+        InstallmentOrder, on_delete=models.PROTECT, related_name="installments", db_index=False
     )
     installment_number = models.PositiveSmallIntegerField()
     amount = models.BigIntegerField()
@@ -163,7 +163,9 @@ class Installment(models.Model):
     status = models.CharField(max_length=16, choices=InstallmentStatus.choices)
     attempts = models.PositiveSmallIntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True, blank=True)
-    charge = models.ForeignKey(Charge, null=True, blank=True, on_delete=models.PROTECT)
+    charge = models.ForeignKey(
+        Charge, null=True, blank=True, on_delete=models.PROTECT, db_index=False
+    )
     overdue_at = models.DateTimeField(null=True, blank=True)
     paid_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()

@@ -97,10 +97,13 @@ def _version_and_requests(partner_id: UUID, now: datetime) -> tuple[bytes | None
     def commands(pipeline: Pipeline) -> None:
         pipeline.get(VERSION_KEY)
         pipeline.incr(counter)
-        pipeline.expire(counter, 2 * WINDOW)
 
-    answers = broker.ask(commands)
-    return (answers[0] or b"0", answers[1]) if answers else (None, None)
+    if (answers := broker.ask(commands)) is None:
+        return None, None
+    version, requests = answers
+    if requests == 1:
+        broker.ask(lambda pipeline: pipeline.expire(counter, 2 * WINDOW))
+    return version or b"0", requests
 
 
 def _look_up(prefix: str, now: datetime) -> Access | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 from django.db import connection, models
@@ -19,10 +20,11 @@ def encode(rows: Iterable[object]) -> str:
     return json.dumps(list(rows), default=str)
 
 
-def columns(model: type[models.Model]) -> list[str]:
+@cache
+def columns(model: type[models.Model]) -> tuple[str, ...]:
     """Column names of a model, without a database-made key."""
     fields = model._meta.concrete_fields
-    return [f.attname for f in fields if not isinstance(f, models.AutoField)]
+    return tuple(f.attname for f in fields if not isinstance(f, models.AutoField))
 
 
 def of(instance: models.Model) -> dict[str, Any]:
@@ -30,7 +32,8 @@ def of(instance: models.Model) -> dict[str, Any]:
     return {column: getattr(instance, column) for column in columns(type(instance))}
 
 
-def source(model: type[models.Model], fields: Sequence[str] | None = None) -> str:
+@cache
+def source(model: type[models.Model], fields: tuple[str, ...] = ()) -> str:
     """SQL that inserts the rows of one JSON parameter into a model's table."""
     table = model._meta.db_table
     names = ", ".join(fields or columns(model))

@@ -83,7 +83,6 @@ DATABASES = {
     "default": dj_database_url.parse(
         env.required("DATABASE_URL", "it says where PostgreSQL is."),
         conn_max_age=600,
-        conn_health_checks=True,
     )
 }
 DATABASES["default"].setdefault("OPTIONS", {}).update(

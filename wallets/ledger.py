@@ -15,12 +15,14 @@ from partners import rows
 from partners.actors import Actor
 from wallets.models import Account, Kind, LedgerEntry, LedgerTransaction, Wallet
 
-ENTRY_COLUMNS = [
+ENTRY_COLUMNS = (
     "transaction_id", "account", "wallet_id", "amount", "balance_before", "balance_after",
-]  # fmt: skip
+)  # fmt: skip
 
-LOCK = """
-SELECT w.* FROM wallets_wallet w
+WALLET_COLUMNS = rows.columns(Wallet)
+
+LOCK = f"""
+SELECT {", ".join(f"w.{column}" for column in WALLET_COLUMNS)} FROM wallets_wallet w
 JOIN json_to_recordset(%s) AS k (partner_id uuid, customer_id text)
     ON w.partner_id = k.partner_id AND w.customer_id = k.customer_id
 ORDER BY w.id FOR UPDATE OF w
@@ -70,7 +72,9 @@ class Posting:
 def lock(keys: Iterable[WalletKey]) -> dict[WalletKey, Wallet]:
     """The wallets there are, locked in primary-key order and read after the lock."""
     wanted = [{"partner_id": p, "customer_id": c} for p, c in dict.fromkeys(keys)]
-    locked = Wallet.objects.raw(LOCK, [rows.encode(wanted)])
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK, [rows.encode(wanted)])
+        locked = [Wallet.from_db(connection.alias, WALLET_COLUMNS, row) for row in cursor.fetchall()]
     return {(wallet.partner_id, wallet.customer_id): wallet for wallet in locked}
 
 

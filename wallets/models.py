@@ -70,7 +70,7 @@ class LedgerTransaction(models.Model):
     """One fact about money; its entries sum to zero (checked at commit by a trigger)."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    partner = models.ForeignKey(Partner, on_delete=models.PROTECT)
+    partner = models.ForeignKey(Partner, on_delete=models.PROTECT, db_index=False)
     kind = models.CharField(max_length=16, choices=Kind.choices)
     currency = models.CharField(max_length=3)
     description = models.CharField(max_length=500, blank=True)
@@ -109,6 +109,7 @@ class LedgerTransaction(models.Model):
                 name="wallets_ledgertransaction_one_per_refund",
             ),
         ]
+        indexes = [models.Index(fields=["partner", "-id"], name="wallets_ledger_partner")]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"

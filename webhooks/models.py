@@ -58,7 +58,7 @@ class Event(models.Model):
     """A fact, frozen when it happened. `data` is the JSON text of the resource at that moment."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    partner = models.ForeignKey(Partner, on_delete=models.PROTECT)
+    partner = models.ForeignKey(Partner, on_delete=models.PROTECT, db_index=False)
     type = models.CharField(max_length=64)
     resource_id = models.UUIDField()
     sequence = models.PositiveIntegerField()
@@ -102,8 +102,10 @@ class Delivery(models.Model):
     """One event owed to one endpoint: `failed` will be tried again, `exhausted` will not."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    partner = models.ForeignKey(Partner, on_delete=models.PROTECT)
-    event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="deliveries")
+    partner = models.ForeignKey(Partner, on_delete=models.PROTECT, db_index=False)
+    event = models.ForeignKey(
+        Event, on_delete=models.PROTECT, related_name="deliveries", db_index=False
+    )
     endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="deliveries")
     status = models.CharField(max_length=16, choices=DeliveryStatus.choices)
     attempt_count = models.PositiveSmallIntegerField(default=0)
@@ -148,7 +150,9 @@ class Attempt(models.Model):
     """One POST of a delivery and what came of it."""
 
     id = models.BigAutoField(primary_key=True)
-    delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="attempts")
+    delivery = models.ForeignKey(
+        Delivery, on_delete=models.PROTECT, related_name="attempts", db_index=False
+    )
     number = models.PositiveSmallIntegerField()
     started_at = models.DateTimeField()
     duration_ms = models.PositiveIntegerField()

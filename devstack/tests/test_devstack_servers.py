@@ -13,7 +13,7 @@ from devstack import ports
 from devstack.postgres import Postgres, locate
 from devstack.postgres_binaries import is_reachable, owner
 from devstack.processes import Process
-from devstack.pytest_plugin import Servers
+from devstack.throwaway import Servers
 from devstack.valkey import Valkey
 
 
@@ -179,7 +179,7 @@ def test_valkey_is_ready_only_as_the_process_that_was_started(
 def test_the_servers_of_the_tests_leave_nothing(tmp_path: Path) -> None:
     code = """
 import os, psycopg2
-from devstack.pytest_plugin import Servers
+from devstack.throwaway import Servers
 servers = Servers()
 url = servers.start_postgres()
 servers.start_valkey()

@@ -1,0 +1,70 @@
+"""`make bench`: what a wallet charge over HTTP and a due installment cost, beside bare SQL.
+
+On its own PostgreSQL (durable: fsync and synchronous_commit on) and Valkey, in one run. Bare SQL is
+the product's own statements with prepared parameters, without Django, DRF and HTTP around them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+
+from devstack.throwaway import Servers
+
+SETTINGS = {
+    "ENV_FILES": "",
+    "DEBUG": "0",
+    "SECURE_SSL_REDIRECT": "0",
+    "SECRET_KEY": "the benchmark's own key, long enough for every check of Django",
+    "ALLOWED_HOSTS": "*",
+    "STRIPE_SECRET_KEY": "sk_test_bench",
+    "STRIPE_API_BASE": "http://127.0.0.1:1",
+    "LOG_LEVEL": "INFO",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=8, help="of each HTTP measurement")
+    parser.add_argument("--installments", type=int, default=20_000)
+    parser.add_argument("--customers", type=int, default=500)
+    options = parser.parse_args()
+    servers = Servers(is_testing=False)
+    try:
+        broker = servers.start_valkey()
+        os.environ |= SETTINGS | {
+            "DATABASE_URL": servers.start_postgres(),
+            "CELERY_BROKER_URL": broker,
+            "DJANGO_SETTINGS_MODULE": "payments_project.settings",
+        }
+        _create_database(os.environ["DATABASE_URL"])
+        subprocess.run([sys.executable, "manage.py", "migrate", "-v", "0"], check=True)
+        _measure(options)
+    finally:
+        servers.stop()
+
+
+def _create_database(url: str) -> None:
+    import psycopg2
+
+    base, _, name = url.rpartition("/")
+    connection = psycopg2.connect(f"{base}/postgres")
+    connection.autocommit = True
+    connection.cursor().execute(f'CREATE DATABASE "{name}"')
+    connection.close()
+
+
+def _measure(options: argparse.Namespace) -> None:
+    import django
+
+    django.setup()
+    from bench import charges, due
+
+    charges.measure(seconds=options.seconds, customers=options.customers)
+    due.measure(count=options.installments, customers=options.customers)
+
+
+if __name__ == "__main__":
+    main()

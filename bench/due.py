@@ -1,0 +1,44 @@
+"""Due installments a second: the sweep, and the same statements bare."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from bench.fixtures import BY, partner_with_wallets
+from installments import services
+from installments.planning import NewOrder
+from installments.schedule import Part
+from partners.models import Partner
+
+PARTS = 10
+
+
+def measure(*, count: int, customers: int) -> None:
+    partner, _ = partner_with_wallets("bench-due", customers)
+    _agree(partner, count, customers)
+    at = timezone.now() + timedelta(days=PARTS + 1)
+    started = time.perf_counter()
+    swept = services.sweep(as_of=at, by=BY, now=timezone.now())
+    took = time.perf_counter() - started
+    print(f"due installments           {swept.paid / took:>7.0f}/s  {swept}")
+
+
+def _agree(partner: Partner, count: int, customers: int) -> None:
+    now = timezone.now()
+    for number in range(count // PARTS):
+        days = [now.date() + timedelta(days=day) for day in range(PARTS)]
+        new = NewOrder(
+            customer_id=f"c{number % customers}",
+            amount=PARTS * 100,
+            currency="USD",
+            plan=[Part(100, day) for day in days],
+        )
+        services.create_order(
+            partner_id=partner.id, new=new, idempotency_key=f"bench-{number}", fingerprint="bench",
+            activate=True, by=BY, now=now,
+        )  # fmt: skip
