@@ -43,8 +43,8 @@ def measure(*, seconds: float, customers: int) -> None:
 @contextmanager
 def _web(port: int) -> Iterator[None]:
     command = [sys.executable, *GRANIAN, "--port", str(port), "payments_project.wsgi:application"]
-    with open(os.devnull, "w") as nowhere:
-        web = subprocess.Popen(command, stdout=nowhere, stderr=nowhere, start_new_session=True)
+    nowhere = subprocess.DEVNULL
+    web = subprocess.Popen(command, stdout=nowhere, stderr=nowhere, start_new_session=True)
     try:
         deadline = time.monotonic() + 30
         while not _answers(port):
@@ -105,9 +105,11 @@ TEMPLATE = rows.of(Charge(amount=1, currency="USD", status="succeeded", actor="b
 def _charge(cursor: psycopg2.extensions.cursor, partner_id: UUID, customer: str) -> None:
     now, charge_id, transaction_id = timezone.now(), uuid7(), uuid7()
     stamps = {"created_at": now, "updated_at": now}
-    cursor.execute(ledger.LOCK, [rows.encode([{"partner_id": partner_id, "customer_id": customer}])])
-    names = [column.name for column in cursor.description]
-    wallet = dict(zip(names, cursor.fetchone(), strict=True))
+    cursor.execute(
+        ledger.LOCK, [rows.encode([{"partner_id": partner_id, "customer_id": customer}])]
+    )
+    (row,) = cursor.fetchall()
+    wallet = dict(zip(ledger.WALLET_COLUMNS, row, strict=True))
     charge = TEMPLATE | stamps | {"id": charge_id, "partner_id": partner_id, "succeeded_at": now}
     charge |= {"customer_id": customer, "wallet_id": wallet["id"], "wallet_amount": 1}
     charge |= {"idempotency_key": str(charge_id)}
@@ -129,8 +131,4 @@ def _charge(cursor: psycopg2.extensions.cursor, partner_id: UUID, customer: str)
     cursor.execute(ledger.POST, [now, *encoded])
     event = {"place": 0, "id": uuid7(), "partner_id": partner_id, "type": "charge.succeeded"}
     event |= {"resource_id": charge_id, "data": json.dumps(charge, default=str)}
-    cursor.execute(
-        events.PUBLISH, {"events": rows.encode([event]), "request_id": "", "now": now}
-    )
-
-
+    cursor.execute(events.PUBLISH, {"events": rows.encode([event]), "request_id": "", "now": now})

@@ -14,7 +14,8 @@ from collections import Counter
 
 HEAD = (
     "POST /charges HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {key}\r\n"
-    "Content-Type: application/json\r\nIdempotency-Key: {number}\r\nContent-Length: {length}\r\n\r\n"
+    "Content-Type: application/json\r\nIdempotency-Key: {number}\r\n"
+    "Content-Length: {length}\r\n\r\n"
 )
 
 
@@ -44,7 +45,7 @@ class Client:
         return int(head.split()[1]) if len(body) >= length else None
 
 
-def main(port: int, key: str, seconds: float, connections: int, customers: int, run: str) -> None:  # noqa: E501
+def main(port: int, key: str, seconds: float, connections: int, customers: int, run: str) -> None:
     selector = selectors.DefaultSelector()
     number, statuses, waits = 0, Counter[int](), []
     for _ in range(connections):

@@ -13,6 +13,7 @@ from partners.serializers import (
     Body,
     FlagField,
     IdField,
+    InstantField,
     MetadataField,
     Resource,
     TextField,
@@ -112,7 +113,7 @@ class FailureResource(Resource):
 
 class NextActionResource(Resource):
     client_secret = serializers.CharField()
-    expires_at = serializers.DateTimeField()
+    expires_at = InstantField()
 
 
 @extend_schema_field(InstructionResource(many=True))
@@ -163,10 +164,10 @@ class ChargeResource(Resource):
     amount_refunded = MoneyField()
     refund_status = serializers.ChoiceField(choices=["none", "partial", "full"])
     dispute_status = serializers.SerializerMethodField()
-    created_at = serializers.DateTimeField()
-    updated_at = serializers.DateTimeField()
-    succeeded_at = serializers.DateTimeField(allow_null=True)
-    failed_at = serializers.DateTimeField(allow_null=True)
+    created_at = InstantField()
+    updated_at = InstantField()
+    succeeded_at = InstantField(allow_null=True)
+    failed_at = InstantField(allow_null=True)
 
     @extend_schema_field(NextActionResource(allow_null=True))
     def get_next_action(self, charge: Charge) -> None:
@@ -192,4 +193,4 @@ class PaymentMethodResource(Resource):
     exp_month = serializers.IntegerField()
     exp_year = serializers.IntegerField()
     default = serializers.BooleanField(source="is_default")
-    created_at = serializers.DateTimeField()
+    created_at = InstantField()

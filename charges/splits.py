@@ -70,12 +70,31 @@ def _share(rule: Instruction, amount: int, currency: str) -> int:
 
 
 def over(shares: Sequence[Share], amounts: Sequence[int]) -> list[list[Share]]:
-    """Each recipient's share over several parts, cumulatively, so that the whole is exact."""
-    columns = [money.prorated(share["amount"], amounts) for share in shares]
+    """The shares of each part, in proportion: exact for each recipient over all parts, and in each
+    part together at most the part.
+
+    A part's total is cumulative; in it everyone gets the floor of their proportion, and single
+    units go to whoever is furthest behind.
+    """
+    whole, so_far = sum(amounts), 0
+    wanted = [share["amount"] for share in shares]
+    given = [0] * len(shares)
+    parts = []
+    for amount, total in zip(amounts, money.prorated(sum(wanted), amounts), strict=True):
+        so_far += amount
+        cells = [amount * want // whole for want in wanted]
+        for _ in range(total - sum(cells)):
+            behind = [
+                so_far * want - (had + cell) * whole
+                for want, had, cell in zip(wanted, given, cells, strict=True)
+            ]
+            cells[behind.index(max(behind))] += 1
+        given = [had + cell for had, cell in zip(given, cells, strict=True)]
+        parts.append(cells)
     return [
         [
-            Share(recipient=share["recipient"], amount=column[place])
-            for share, column in zip(shares, columns, strict=True)
+            Share(recipient=share["recipient"], amount=cell)
+            for share, cell in zip(shares, cells, strict=True)
         ]
-        for place in range(len(amounts))
+        for cells in parts
     ]

@@ -22,7 +22,7 @@ from installments.serializers import (
     PreviewResource,
 )
 from partners.api import PartnerView, created, fingerprint, idempotency_key
-from partners.filters import CreatedFilterSet
+from partners.filters import CreatedFilterSet, FlagFilter
 from partners.models import Scope
 from partners.schema import IDEMPOTENCY_KEY
 from partners.serializers import Resource
@@ -67,7 +67,7 @@ def _parts(parts: list[dict[str, Any]], currency: str) -> list[Part]:
 class OrderFilters(CreatedFilterSet):
     customer_id = filters.CharFilter()
     status = filters.ChoiceFilter(choices=OrderStatus.choices)
-    past_due = filters.BooleanFilter()
+    past_due = FlagFilter()
 
 
 class OrderView(PartnerView):

@@ -16,6 +16,9 @@ from installments import schedule
 from installments.schedule import Frequency, Part, Remainder
 from wallets import money
 
+MAX_YEARS = 100
+TOO_FAR = f"Within {MAX_YEARS} years."
+
 
 class ScheduleSumMismatch(Exception):
     """The schedule's amounts do not sum to the order's."""
@@ -100,6 +103,8 @@ def _by_rule(new: NewOrder, rule: Rule, today: date) -> list[Part]:
             "installment_amount", "installment_amount_mismatch",
             "It does not agree with the amount and the count.",
         )  # fmt: skip
+    if rule.first_due_date and rule.first_due_date.year >= today.year + MAX_YEARS:
+        raise InvalidSchedule("first_due_date", "date_too_far", TOO_FAR)
     first = rule.first_due_date or schedule.one_period_after(today, rule.frequency, rule.interval)
     return schedule.by_rule(
         total=new.amount,
@@ -117,7 +122,7 @@ def _check_dates(parts: Sequence[Part], today: date, field: str) -> None:
     dates = [part.due_date for part in parts]
     if dates[0] < today:
         raise InvalidSchedule(field, "date_in_past", f"Not before today, {today}.")
-    if dates[-1].year >= today.year + 100:
-        raise InvalidSchedule(field, "date_too_far", "Within a hundred years.")
+    if dates[-1].year >= today.year + MAX_YEARS:
+        raise InvalidSchedule(field, "date_too_far", TOO_FAR)
     if any(later <= earlier for earlier, later in pairwise(dates)):
         raise InvalidSchedule(field, "dates_not_increasing", "Due dates must strictly increase.")

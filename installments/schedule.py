@@ -108,9 +108,9 @@ def end_of(day: date, zone: str = "UTC") -> datetime:
 
 
 def read_as_of(text: str) -> datetime:
-    """A moment with its offset, or a date's end in UTC. Raises ValueError."""
+    """A moment with its offset, or a date's last instant in UTC. Raises ValueError."""
     if DATE.fullmatch(text):
-        return end_of(date.fromisoformat(text))
+        return end_of(date.fromisoformat(text)) - timedelta(microseconds=1)
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
         raise ValueError("A date (YYYY-MM-DD) or a time with its offset.")

@@ -23,10 +23,12 @@ from partners.serializers import (
     CountField,
     FlagField,
     IdField,
+    InstantField,
     MetadataField,
     Resource,
     TextField,
 )
+from wallets import money
 from wallets.fields import AmountField, CurrencyField, MoneyField
 
 MAX_COUNT = 60
@@ -111,11 +113,11 @@ class InstallmentResource(Resource):
     due_date = serializers.DateField()
     status = serializers.ChoiceField(choices=InstallmentStatus.choices)
     attempts = serializers.IntegerField()
-    next_attempt_at = serializers.DateTimeField(allow_null=True)
+    next_attempt_at = InstantField(allow_null=True)
     charge_id = serializers.UUIDField(allow_null=True)
-    paid_at = serializers.DateTimeField(allow_null=True)
-    created_at = serializers.DateTimeField()
-    updated_at = serializers.DateTimeField()
+    paid_at = InstantField(allow_null=True)
+    created_at = InstantField()
+    updated_at = InstantField()
 
 
 class OrderResource(Resource):
@@ -139,13 +141,13 @@ class OrderResource(Resource):
     metadata = serializers.DictField()
     auto_apply = serializers.BooleanField()
     installments = serializers.SerializerMethodField()
-    created_at = serializers.DateTimeField()
-    updated_at = serializers.DateTimeField()
-    activated_at = serializers.DateTimeField(allow_null=True)
-    completed_at = serializers.DateTimeField(allow_null=True)
+    created_at = InstantField()
+    updated_at = InstantField()
+    activated_at = InstantField(allow_null=True)
+    completed_at = InstantField(allow_null=True)
 
     def get_installment_amount(self, order: Any) -> str:
-        return str(self.get_installments(order)[0]["amount"])
+        return money.text(order.installments.all()[0].amount, order.currency)
 
     @extend_schema_field(
         serializers.ChoiceField(choices=[f.value for f in Frequency], allow_null=True)

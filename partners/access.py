@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db.models import Q
@@ -57,29 +57,31 @@ _remembered: dict[str, tuple[Access, bytes, float]] = {}
 
 
 def grant(key: str, *, now: datetime) -> Granted | None:
-    """The access that the key opens, or None: unknown, wrong, expired and revoked look alike."""
+    """The access that the key opens, or None: unknown, wrong, expired and revoked look alike.
+
+    Only a request with the right secret counts as the partner's, and as a use of the key.
+    """
     prefix, secret = secrets.split_key(key)
-    if not prefix:
-        return None
     access, version, read_at = _remembered.get(prefix, (None, b"", 0.0))
     if access is None:
-        access = _look_up(prefix, now)
-        if access is None:
-            return None
-    current, requests = _version_and_requests(access.partner_id, now)
-    if current is None or current != version or time.monotonic() - read_at > MEMORY:
-        access = _look_up(prefix, now)
-        _remember(prefix, access, current)
+        access = _look_up(prefix, secret, now)
     if access is None or not secrets.matches(secret, access.secret_hash):
         return None
-    if access.expires_at is not None and access.expires_at <= now:
+    current, requests = _version_and_requests(access.partner_id, now)
+    if current is None or current != version or time.monotonic() - read_at > MEMORY:
+        access = _look_up(prefix, secret, now)
+        _remember(prefix, access, current)
+    if access is None or (access.expires_at is not None and access.expires_at <= now):
         return None
     return Granted(access, requests)
 
 
 def forget_all() -> None:
-    """Every process looks keys up again from its next request on."""
-    broker.ask(lambda pipeline: pipeline.incr(VERSION_KEY))
+    """Every process looks keys up again from its next request on.
+
+    The version is drawn, not counted: after a flush a counter would come back to an old one.
+    """
+    broker.ask(lambda pipeline: pipeline.set(VERSION_KEY, uuid4().hex))
 
 
 def _remember(prefix: str, access: Access | None, version: bytes | None) -> None:
@@ -106,9 +108,9 @@ def _version_and_requests(partner_id: UUID, now: datetime) -> tuple[bytes | None
     return version or b"0", requests
 
 
-def _look_up(prefix: str, now: datetime) -> Access | None:
+def _look_up(prefix: str, secret: str, now: datetime) -> Access | None:
     key = ApiKey.objects.select_related("partner").filter(prefix=prefix).first()
-    if key is None or not key.is_live(now):
+    if key is None or not key.is_live(now) or not secrets.matches(secret, key.secret_hash):
         return None
     stale = Q(last_used_at=None) | Q(last_used_at__lt=now - LAST_USED_STEP)
     ApiKey.objects.filter(stale, id=key.id).update(last_used_at=now)

@@ -17,6 +17,8 @@ from celery import current_app
 from django.conf import settings
 from django.db import transaction
 from kombu.exceptions import OperationalError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 REST = 5.0
 TIMEOUT = 0.5
@@ -48,7 +50,10 @@ circuit = _Circuit()
 @cache
 def client() -> redis.Redis:
     return redis.Redis.from_url(
-        settings.CACHE_URL, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT
+        settings.CACHE_URL,
+        socket_timeout=TIMEOUT,
+        socket_connect_timeout=TIMEOUT,
+        retry=Retry(NoBackoff(), 0),
     )
 
 

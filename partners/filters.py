@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django_filters.rest_framework import DjangoFilterBackend, FilterSet, IsoDateTimeFilter
+from django_filters.rest_framework import (
+    DjangoFilterBackend,
+    FilterSet,
+    IsoDateTimeFilter,
+    TypedChoiceFilter,
+)
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
 
@@ -16,6 +21,14 @@ class CreatedFilterSet(FilterSet):
 
     created_gte = IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
     created_lt = IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+
+
+class FlagFilter(TypedChoiceFilter):
+    """`true` or `false`; anything else is refused instead of ignored."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        choices = [("true", "true"), ("false", "false")]
+        super().__init__(choices=choices, coerce=lambda text: text == "true", **kwargs)
 
 
 class StrictFilterBackend(DjangoFilterBackend):

@@ -7,7 +7,10 @@ request and event: building one costs ten times as much as using it.
 from __future__ import annotations
 
 import re
-from functools import cache
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache, cached_property
+from operator import attrgetter
 from typing import Any, Self
 
 from rest_framework import serializers
@@ -48,7 +51,32 @@ class Resource(SharedSerializer):
 
     @classmethod
     def render(cls, instance: Any) -> dict[str, Any]:
-        return dict(cls.shared().to_representation(instance))
+        return cls.shared().to_representation(instance)
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        """As DRF's, without its questions about forms and foreign keys: a third of the time."""
+        return {
+            name: None if (value := read(instance)) is None else represent(value)
+            for name, read, represent in self._columns
+        }
+
+    @cached_property
+    def _columns(self) -> list[tuple[str, Callable[[Any], Any], Callable[[Any], Any]]]:
+        return [(name, _reader(f), f.to_representation) for name, f in self.fields.items()]
+
+
+def _reader(field: serializers.Field[Any, Any, Any, Any]) -> Callable[[Any], Any]:
+    has_own_way = type(field).get_attribute is not serializers.Field.get_attribute
+    if has_own_way or not field.source_attrs:
+        return field.get_attribute
+    return attrgetter(".".join(field.source_attrs))
+
+
+class InstantField(serializers.DateTimeField):
+    """A moment, in UTC."""
+
+    def to_representation(self, value: datetime) -> str:
+        return value.isoformat().replace("+00:00", "Z")
 
 
 class TextField(serializers.CharField):

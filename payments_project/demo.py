@@ -39,8 +39,8 @@ BY = actors.command("seed_demo")
 
 
 def fill(partner: Partner, *, today: datetime, progress: Callable[[], None]) -> None:
-    """The partner has two months of history up to today: wallets, charges, orders in every state."""
-    chance = random.Random(partner.name)  # noqa: S311 -- a demo, the same each time
+    """The partner has two months of history up to today, with orders in every state."""
+    chance = random.Random(partner.name)
     start = today - timedelta(days=DAYS)
     _open_wallets(partner.id, chance, start)
     _add_dead_endpoint(partner.id, start)
@@ -57,9 +57,7 @@ def fill(partner: Partner, *, today: datetime, progress: Callable[[], None]) -> 
 
 def _open_wallets(partner_id: UUID, chance: random.Random, now: datetime) -> None:
     for customer in [*CUSTOMERS, *SELLERS]:
-        wallets.create_wallet(
-            partner_id=partner_id, customer_id=customer, currency="USD", now=now
-        )
+        wallets.create_wallet(partner_id=partner_id, customer_id=customer, currency="USD", now=now)
     for customer in CUSTOMERS[:9]:
         _credit(partner_id, customer, chance.randrange(5_000, 60_000, 500), now)
     charges.attach_payment_method(
@@ -98,7 +96,7 @@ def _add_dead_endpoint(partner_id: UUID, now: datetime) -> None:
 
 def _charge(partner_id: UUID, chance: random.Random, now: datetime) -> None:
     customer = chance.choice(CUSTOMERS)
-    if chance.random() < 0.4:  # noqa: PLR2004
+    if chance.random() < 0.4:
         _credit(partner_id, customer, chance.randrange(2_000, 20_000, 500), now)
     card = chance.choice([*CARDS, *CARDS, DECLINING, ""])
     new = charges.NewCharge(
@@ -116,7 +114,7 @@ def _charge(partner_id: UUID, chance: random.Random, now: datetime) -> None:
 
 
 def _split(chance: random.Random) -> list[Instruction]:
-    if chance.random() < 0.5:  # noqa: PLR2004
+    if chance.random() < 0.5:
         return []
     return [Instruction(recipient=chance.choice(SELLERS), percentage="10")]
 

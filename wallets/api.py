@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from partners.api import PartnerView, created, fingerprint, idempotency_key
-from partners.filters import CreatedFilterSet
+from partners.filters import CreatedFilterSet, FlagFilter
 from partners.models import Scope
 from partners.schema import IDEMPOTENCY_KEY
 from partners.serializers import Resource
@@ -28,7 +28,7 @@ from wallets.serializers import (
 class WalletFilters(CreatedFilterSet):
     customer_id = filters.CharFilter()
     currency = filters.CharFilter()
-    is_active = filters.BooleanFilter()
+    is_active = FlagFilter()
 
 
 class LedgerFilters(filters.FilterSet):

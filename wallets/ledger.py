@@ -36,7 +36,6 @@ WITH moved AS (
     {rows.source(LedgerTransaction)}
 )
 {rows.source(LedgerEntry, ENTRY_COLUMNS)}
-RETURNING id
 """
 
 WalletKey = tuple[UUID, str]
@@ -69,12 +68,17 @@ class Posting:
     id: UUID = field(default_factory=uuid7)
 
 
+POSTED = [name for name in Posting.__dataclass_fields__ if name != "lines"]
+
+
 def lock(keys: Iterable[WalletKey]) -> dict[WalletKey, Wallet]:
     """The wallets there are, locked in primary-key order and read after the lock."""
     wanted = [{"partner_id": p, "customer_id": c} for p, c in dict.fromkeys(keys)]
     with connection.cursor() as cursor:
         cursor.execute(LOCK, [rows.encode(wanted)])
-        locked = [Wallet.from_db(connection.alias, WALLET_COLUMNS, row) for row in cursor.fetchall()]
+        locked = [
+            Wallet.from_db(connection.alias, WALLET_COLUMNS, row) for row in cursor.fetchall()
+        ]
     return {(wallet.partner_id, wallet.customer_id): wallet for wallet in locked}
 
 
@@ -84,12 +88,12 @@ def post(
     holds: Mapping[UUID, tuple[Wallet, int]] | None = None,
     by: Actor,
     now: datetime,
-) -> list[LedgerEntry]:
+) -> None:
     """The postings are in the ledger and their locked wallets stand as they say.
 
     `holds` maps a wallet's id to the locked wallet and by how much its `held` grows (negative:
-    is released). Entries come back in the order of the lines, and the wallets passed in are
-    up to date. One statement whatever the size of the batch.
+    is released). The wallets passed in are up to date afterwards. One statement whatever the
+    size of the batch.
     """
     if not connection.in_atomic_block:
         raise RuntimeError("ledger.post is part of somebody's transaction")
@@ -98,35 +102,19 @@ def post(
         wallet.held += change
         touched[wallet.id] = wallet
     entries = [_entry(p.id, line, touched) for p in postings for line in p.lines]
-    transactions = [_transaction(p, by, now) for p in postings]
+    stamps = {"actor": by.name, "request_id": by.request_id, "created_at": now}
+    transactions = [{n: getattr(p, n) for n in POSTED} | stamps for p in postings]
     balances = [{"id": w.id, "balance": w.balance, "held": w.held} for w in touched.values()]
+    parameters: list[Any] = [now, *map(rows.encode, (balances, transactions, entries))]
     with connection.cursor() as cursor:
-        parameters: list[Any] = [
-            now,
-            rows.encode(balances),
-            rows.encode(rows.of(t) for t in transactions),
-            rows.encode({c: getattr(e, c) for c in ENTRY_COLUMNS} for e in entries),
-        ]
         cursor.execute(POST, parameters)
-        for entry, row in zip(entries, cursor.fetchall(), strict=True):
-            entry.id = row[0]
-    return entries
 
 
-def _entry(transaction_id: UUID, line: Line, touched: dict[UUID, Wallet]) -> LedgerEntry:
-    entry = LedgerEntry(
-        transaction_id=transaction_id, account=line.account, amount=line.amount, wallet=line.wallet
-    )
+def _entry(transaction_id: UUID, line: Line, touched: dict[UUID, Wallet]) -> dict[str, Any]:
+    entry = {"transaction_id": transaction_id, "account": line.account, "amount": line.amount}
     if wallet := line.wallet:
-        entry.balance_before = wallet.balance
+        entry |= {"wallet_id": wallet.id, "balance_before": wallet.balance}
         wallet.balance += line.amount
-        entry.balance_after = wallet.balance
+        entry["balance_after"] = wallet.balance
         touched[wallet.id] = wallet
     return entry
-
-
-def _transaction(posting: Posting, by: Actor, now: datetime) -> LedgerTransaction:
-    fields: dict[str, Any] = {
-        name: getattr(posting, name) for name in Posting.__dataclass_fields__ if name != "lines"
-    }
-    return LedgerTransaction(**fields, actor=by.name, request_id=by.request_id, created_at=now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
-from partners.serializers import Body, FlagField, IdField, Resource, TextField
+from partners.serializers import Body, FlagField, IdField, InstantField, Resource, TextField
 from wallets.fields import AmountField, CurrencyField, MoneyField
 from wallets.models import Kind
 
@@ -32,8 +32,8 @@ class WalletResource(Resource):
     held = MoneyField()
     available = MoneyField()
     is_active = serializers.BooleanField()
-    created_at = serializers.DateTimeField()
-    updated_at = serializers.DateTimeField()
+    created_at = InstantField()
+    updated_at = InstantField()
 
 
 class EntryResource(Resource):
@@ -47,4 +47,4 @@ class EntryResource(Resource):
     reference = serializers.CharField(source="transaction.reference", allow_null=True)
     charge_id = serializers.UUIDField(source="transaction.charge_id", allow_null=True)
     refund_id = serializers.UUIDField(source="transaction.refund_id", allow_null=True)
-    created_at = serializers.DateTimeField(source="transaction.created_at")
+    created_at = InstantField(source="transaction.created_at")

@@ -131,7 +131,7 @@ def _post(
     if wallet is None:
         raise WalletNotFound(movement.customer_id)
     posting = _posting(wallet, movement, kind)
-    entries = ledger.post([posting], by=by, now=now)
+    ledger.post([posting], by=by, now=now)
     wallet.updated_at = now
     fact = events.Fact(
         partner_id=partner_id,
@@ -140,7 +140,7 @@ def _post(
         data=WalletResource.render(wallet),
     )
     events.publish([fact], by=by, now=now)
-    return _entry(entries[0].transaction_id)
+    return _entry(posting.id)
 
 
 def _posting(wallet: Wallet, movement: Movement, kind: Kind) -> Posting:

@@ -9,7 +9,7 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from partners.serializers import Body, FlagField, Resource, TextField
+from partners.serializers import Body, FlagField, InstantField, Resource, TextField
 from webhooks import signing
 from webhooks.models import Attempt, Delivery, DeliveryStatus, Endpoint
 
@@ -43,8 +43,8 @@ class EndpointResource(Resource):
     description = serializers.CharField()
     is_active = serializers.BooleanField()
     disabled_reason = serializers.CharField()
-    created_at = serializers.DateTimeField()
-    updated_at = serializers.DateTimeField()
+    created_at = InstantField()
+    updated_at = InstantField()
 
 
 class NewEndpointResource(EndpointResource):
@@ -55,7 +55,7 @@ class NewEndpointResource(EndpointResource):
 
 class AttemptResource(Resource):
     number = serializers.IntegerField()
-    started_at = serializers.DateTimeField()
+    started_at = InstantField()
     duration_ms = serializers.IntegerField()
     response_status = serializers.IntegerField(allow_null=True)
     response_excerpt = serializers.CharField()
@@ -67,7 +67,7 @@ class EventPayload(Resource):
 
     id = serializers.UUIDField()
     type = serializers.CharField()
-    created_at = serializers.DateTimeField()
+    created_at = InstantField()
     sequence = serializers.IntegerField()
     data = serializers.DictField()  # type: ignore[assignment]  # shadows Serializer.data, unused here
 
@@ -81,8 +81,8 @@ class DeliveryResource(Resource):
     payload = serializers.SerializerMethodField()
     status = serializers.ChoiceField(choices=DeliveryStatus.choices)
     attempts = serializers.SerializerMethodField()
-    next_attempt_at = serializers.DateTimeField(allow_null=True)
-    created_at = serializers.DateTimeField()
+    next_attempt_at = InstantField(allow_null=True)
+    created_at = InstantField()
 
     def get_url(self, delivery: Delivery) -> str:
         return shown_url(delivery.endpoint)

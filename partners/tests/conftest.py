@@ -3,7 +3,6 @@ from __future__ import annotations
 import socket
 
 import pytest
-import redis
 from django.test import Client
 
 from partners import broker
@@ -24,12 +23,12 @@ def call():
 
 
 @pytest.fixture
-def dead_broker(committed, monkeypatch):
+def dead_broker(committed, settings):
     """A broker that refuses connections."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    client = redis.Redis(port=port, socket_timeout=0.5, socket_connect_timeout=0.5)
-    monkeypatch.setattr(broker, "client", lambda: client)
+        settings.CACHE_URL = f"redis://127.0.0.1:{free.getsockname()[1]}/0"
+    broker.client.cache_clear()
     yield
+    broker.client.cache_clear()
     broker.circuit.open_until = 0.0

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections import Counter
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("--as-of", metavar="D", help="a date (its end, UTC) or a time; now")
         parser.add_argument("--dry-run", action="store_true", help="print what is due, charge none")
         parser.add_argument("--order", type=UUID, metavar="ID", help="only this order's parts")
-        parser.add_argument("--limit", type=int, metavar="N", help="at most so many parts")
+        parser.add_argument("--limit", type=_count, metavar="N", help="at most so many parts")
 
     def handle(
         self, *, as_of: str | None, dry_run: bool, order: UUID | None, limit: int | None, **_: Any
@@ -71,6 +71,12 @@ class Command(BaseCommand):
         self.stdout.write(f"Would collect {shown or 'nothing'}.")
 
 
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise ArgumentTypeError(f"{text!r} is no number of installments.")
+    return int(text)
+
+
 def _due(at: datetime, order: UUID | None, limit: int | None) -> Any:
     due = Installment.objects.due(at).select_related("order")
     return (due.filter(order_id=order) if order else due)[:limit]
@@ -80,6 +86,6 @@ def _moment(text: str | None) -> datetime:
     if text is None:
         return timezone.now()
     try:
-        return schedule.read_as_of(text)
+        return schedule.read_as_of(text).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise CommandError(f"--as-of {text}: {error}") from error

@@ -50,9 +50,7 @@ class Command(BaseCommand):
                 partner = services.create_partner(name=name, now=now)
                 demo.fill(partner, today=now, progress=lambda: progress.advance(bar))
         shop = Partner.objects.get(name=NAMES[0])
-        _, key = services.create_api_key(
-            partner=shop, now=now, key=settings.DEMO_API_KEY or None
-        )
+        _, key = services.create_api_key(partner=shop, now=now, key=settings.DEMO_API_KEY or None)
         get_user_model().objects.create_superuser(STAFF, password=password)
         self.stdout.write(f"Staff login: {STAFF} / {password}")
         self.stdout.write(f"API key of {shop.name}: {key}")

@@ -1,0 +1,98 @@
+"""What the stories of this suite are made of: a clock in the past, orders, threads."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, date, datetime
+
+from django.db import connection
+
+from charges import services as charges
+from charges.models import Charge
+from installments import planning, services
+from installments.models import Installment
+from installments.schedule import Part
+from partners.actors import Actor
+from webhooks.models import Event
+
+BY = Actor("test:installments", "req-test")
+VISA = "pm_card_visa"
+
+
+def at(day, hour=9, minute=30):
+    """A moment of 2024, a leap year well before any clock that runs this: `at("03-01")`."""
+    month, number = map(int, day.split("-"))
+    return datetime(2024, month, number, hour, minute, tzinfo=UTC)
+
+
+def parts(*amounts_on):
+    """Parts of 2024: `parts((3334, "03-01"), …)`."""
+    return [Part(amount, date.fromisoformat(f"2024-{day}")) for amount, day in amounts_on]
+
+
+def daily(count, amount=100, first="02-01"):
+    """So many equal parts, a day apart."""
+    start = date.fromisoformat(f"2024-{first}").toordinal()
+    return [Part(amount, date.fromordinal(start + place)) for place in range(count)]
+
+
+def sweep(now, **options):
+    return services.sweep(as_of=now, by=BY, now=now, **options)
+
+
+def collect_cards():
+    """The workers' part: everything that waits for a card is asked for."""
+    return charges.collect_due(by=BY)
+
+
+def process(part, now):
+    return services.process_installment(installment_id=part.id, by=BY, now=now)
+
+
+def cancel(order, now):
+    return services.cancel_order(order_id=order.id, by=BY, now=now)
+
+
+def part(order, number=1):
+    return Installment.objects.select_related("order").get(order=order, installment_number=number)
+
+
+def statuses(order):
+    found = Installment.objects.filter(order=order).order_by("installment_number")
+    return list(found.values_list("status", flat=True))
+
+
+def charges_of(order):
+    return Charge.objects.filter(installment_order_id=order.id).order_by("id")
+
+
+def event_types(resource):
+    found = Event.objects.filter(resource_id=resource.id).order_by("sequence")
+    return list(found.values_list("type", flat=True))
+
+
+def new_order(customer, plan, **more):
+    total = more.pop("amount", None) or sum(part.amount for part in plan)
+    return planning.NewOrder(customer, total, more.pop("currency", "USD"), plan, **more)
+
+
+def race(*calls, deadline=30):
+    """All calls at once, each in a thread with a connection of its own; their answers in order."""
+    barrier, answers = threading.Barrier(len(calls)), [None] * len(calls)
+
+    def run(place, call):
+        try:
+            barrier.wait(deadline)
+            answers[place] = call()
+        except Exception as error:  # noqa: BLE001 -- handed to the test
+            answers[place] = error
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(calls)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(deadline)
+    assert not any(thread.is_alive() for thread in threads), "a thread hangs"
+    return answers

@@ -1,0 +1,278 @@
+from __future__ import annotations
+
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.db import connection
+from standardwebhooks import Webhook
+
+from webhooks import delivery, services
+from webhooks.models import Attempt, Delivery
+from webhooks.tests.conftest import Answer
+
+SECONDS = [5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400]
+LEASE_OVER = timedelta(seconds=31)
+
+
+def deliver_at(moment):
+    with time_machine.travel(moment):
+        return services.deliver_due()
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def wait_after(attempt):
+    """Seconds from the last attempt to the next."""
+    stands = Delivery.objects.get()
+    return (stands.next_attempt_at - stands.attempts.get(number=attempt).started_at).total_seconds()
+
+
+def test_a_2xx_is_a_delivery(receive, subscribe, publish, one_delivery):
+    subscribe(receive(Answer(204, body=b"")))
+    publish()
+
+    assert services.deliver_due() == 1
+
+    assert (one_delivery().status, one_delivery().next_attempt_at) == ("delivered", None)
+    assert one_delivery().attempts.get().response_status == 204
+
+
+def test_a_delivered_event_is_not_sent_again(receive, subscribe, publish, now):
+    receiver = receive()
+    subscribe(receiver)
+    publish()
+    services.deliver_due()
+
+    deliver_at(now + timedelta(days=2))
+
+    assert len(receiver.got) == 1
+
+
+def test_what_is_sent_verifies_with_the_endpoints_secret(receive, subscribe, publish):
+    receiver = receive()
+    endpoint = subscribe(receiver)
+    event = publish()
+
+    services.deliver_due()
+
+    _, headers, body = receiver.got[0]
+    sent = Webhook(endpoint.secret).verify(body, headers)
+    assert (sent["id"], sent["type"], sent["sequence"]) == (str(event.id), event.type, 1)
+    assert sent["data"] == {"amount": "19.99", "text": "grüße 🎈 \u2028"}
+    assert headers["Content-Type"] == "application/json"
+
+
+def test_operator_endpoints_are_signed_with_the_setting(receive, publish, settings):
+    receiver = receive()
+    settings.WEBHOOK_URLS = [receiver.url]
+    services.sync_operator_endpoints()
+    publish()
+
+    services.deliver_due()
+
+    _, headers, body = receiver.got[0]
+    assert Webhook(settings.WEBHOOK_SECRET).verify(body, headers)
+
+
+@pytest.mark.parametrize("status", [300, 400, 404, 500, 503])
+def test_anything_but_2xx_is_tried_again_within_seconds(
+    status, receive, subscribe, publish, one_delivery
+):
+    subscribe(receive(Answer(status)))
+    publish()
+
+    services.deliver_due()
+
+    assert one_delivery().status == "failed"
+    assert 5 <= wait_after(1) <= 5.5
+
+
+def test_the_ladder_of_retries_is_the_contracts(receive, subscribe, publish, one_delivery):
+    receiver = receive(Answer(500))
+    subscribe(receiver)
+    publish()
+    services.deliver_due()
+
+    waits = []
+    while (due := one_delivery().next_attempt_at) is not None:
+        waits.append(wait_after(one_delivery().attempt_count))
+        deliver_at(due)
+
+    assert [s <= w <= 1.1 * s for s, w in zip(SECONDS, waits, strict=True)] == [True] * 9
+    assert (one_delivery().status, len(receiver.got)) == ("exhausted", 10)
+
+
+def test_every_attempt_sends_the_same_id_and_bytes(receive, subscribe, publish, one_delivery):
+    receiver = receive(Answer(500), Answer(500), Answer())
+    subscribe(receiver)
+    event = publish()
+    services.deliver_due()
+
+    while due := one_delivery().next_attempt_at:
+        deliver_at(due)
+
+    assert len(receiver.got) == 3
+    assert len({body for _, _, body in receiver.got}) == 1
+    assert {h["webhook-id"] for _, h, _ in receiver.got} == {str(event.id)}
+
+
+def test_every_attempt_is_signed_for_its_own_moment(receive, subscribe, publish, one_delivery):
+    receiver = receive(Answer(500), Answer())
+    endpoint = subscribe(receiver)
+    publish()
+    services.deliver_due()
+    later = one_delivery().next_attempt_at + timedelta(hours=1)
+
+    deliver_at(later)
+
+    _, headers, body = receiver.got[1]
+    with time_machine.travel(later):
+        assert Webhook(endpoint.secret).verify(body, headers)
+
+
+def test_nothing_is_sent_before_its_time(receive, subscribe, publish):
+    receiver = receive(Answer(500))
+    subscribe(receiver)
+    publish()
+    services.deliver_due()
+
+    assert services.deliver_due() == 0
+    assert len(receiver.got) == 1
+
+
+def test_retry_after_is_honoured(receive, subscribe, publish):
+    subscribe(receive(Answer(429, {"Retry-After": "3600"})))
+    publish()
+
+    services.deliver_due()
+
+    assert 3600 <= wait_after(1) <= 3601
+
+
+def test_a_retry_after_of_years_waits_a_day(receive, subscribe, publish):
+    subscribe(receive(Answer(503, {"Retry-After": "9" * 30})))
+    publish()
+
+    services.deliver_due()
+
+    assert wait_after(1) == 86400
+
+
+@pytest.mark.parametrize("text", ["soon", "-5", "1e9", "٣"])
+def test_a_retry_after_without_sense_is_no_answer(text, receive, subscribe, publish):
+    encoded = text.encode().decode("latin-1")
+    subscribe(receive(Answer(503, {"Retry-After": encoded})))
+    publish()
+
+    services.deliver_due()
+
+    assert 5 <= wait_after(1) <= 5.5
+
+
+def test_a_410_disables_the_endpoint(receive, subscribe, publish, one_delivery):
+    endpoint = subscribe(receive(Answer(410)))
+    publish()
+
+    services.deliver_due()
+
+    endpoint.refresh_from_db()
+    assert (endpoint.is_active, "410" in endpoint.disabled_reason) == (False, True)
+    assert one_delivery().status == "exhausted"
+
+
+def test_a_410_ends_what_else_was_owed_there_alone(receive, subscribe, publish):
+    gone, fine = receive(Answer(410)), receive()
+    subscribe(gone)
+    subscribe(fine)
+    for _ in range(3):
+        publish()
+
+    services.deliver_due()
+
+    assert (len(gone.got), len(fine.got)) == (1, 3)
+
+
+def test_two_runs_at_once_send_each_delivery_once(receive, subscribe, publish):
+    receiver, barrier = receive(), threading.Barrier(3)
+    subscribe(receiver)
+    expected = {str(publish().id) for _ in range(12)}
+    counts = []
+
+    def run():
+        try:
+            barrier.wait()
+            counts.append(services.deliver_due())
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    got = [headers["webhook-id"] for _, headers, _ in receiver.got]
+    assert (sorted(got), sum(counts)) == (sorted(expected), 12)
+
+
+def test_a_sender_killed_after_its_post_is_followed_by_another(receive, subscribe, publish, now):
+    receiver = receive()
+    endpoint = subscribe(receiver)
+    publish()
+    delivery.send(delivery.claim(endpoint.id, now), now)  # and no record: it died
+
+    assert deliver_at(now + timedelta(seconds=1)) == 0
+    assert deliver_at(now + LEASE_OVER) == 1
+
+    (_, first, body), (_, second, again) = receiver.got
+    assert (first["webhook-id"], body) == (second["webhook-id"], again)
+
+
+def test_an_answer_that_comes_after_the_lease_changes_nothing(receive, subscribe, publish, now):
+    endpoint = subscribe(receive())
+    publish()
+    claimed = delivery.claim(endpoint.id, now)
+    answer = delivery.send(claimed, now)
+    deliver_at(now + LEASE_OVER)
+
+    delivery.record(claimed, answer, started_at=now)
+
+    assert [attempt.number for attempt in Attempt.objects.all()] == [2]
+
+
+def hang(handler):
+    handler.server.is_over.wait(5)
+
+
+def test_a_slow_endpoint_does_not_delay_another(receive, subscribe, publish, short_timeout):
+    slow, fine = receive(Answer(body=hang)), receive()
+    subscribe(slow)
+    subscribe(fine)
+    for _ in range(3):
+        publish()
+    run = threading.Thread(target=services.deliver_due)
+
+    run.start()
+    wait_until(lambda: len(fine.got) == 3)
+
+    assert run.is_alive()
+    run.join()
+
+
+def test_a_run_tries_an_endpoint_that_hangs_only_once(receive, subscribe, publish, short_timeout):
+    slow = receive(Answer(body=hang))
+    subscribe(slow)
+    for _ in range(3):
+        publish()
+
+    services.deliver_due()
+
+    assert len(slow.got) == 1

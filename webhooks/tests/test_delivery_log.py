@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from webhooks import services
+from webhooks.tests.conftest import Answer
+
+SHOWN = {
+    "id", "event_id", "event_type", "endpoint_id", "url", "payload", "status", "attempts",
+    "next_attempt_at", "created_at",
+}  # fmt: skip
+
+
+@pytest.fixture
+def log(api):
+    return lambda **filters: api.get("/webhooks", **filters).json()["results"]
+
+
+def test_a_delivery_shows_what_the_contract_says(receive, subscribe, publish, log):
+    endpoint = subscribe(receive())
+    event = publish()
+
+    (shown,) = log()
+    assert set(shown) == SHOWN
+    assert (shown["event_id"], shown["event_type"]) == (str(event.id), event.type)
+    assert (shown["endpoint_id"], shown["url"]) == (str(endpoint.id), endpoint.url)
+    assert (shown["status"], shown["attempts"]) == ("pending", [])
+
+
+def test_the_payload_shown_is_what_was_sent(receive, subscribe, publish, log):
+    receiver = receive()
+    subscribe(receiver)
+    publish()
+    services.deliver_due()
+
+    assert log()[0]["payload"] == json.loads(receiver.got[0][2])
+
+
+def test_each_attempt_is_on_the_log(receive, subscribe, publish, log):
+    subscribe(receive(Answer(500, body=b"no\x00t now")))
+    publish()
+    services.deliver_due()
+
+    (attempt,) = log()[0]["attempts"]
+    assert (attempt["number"], attempt["response_status"], attempt["error"]) == (1, 500, "")
+    assert attempt["response_excerpt"] == "no\ufffdt now"
+    assert attempt["duration_ms"] >= 0
+
+
+def test_an_attempt_without_an_answer_says_why(subscribe, publish, log):
+    subscribe("http://127.0.0.1:1/")
+    publish()
+    services.deliver_due()
+
+    (attempt,) = log()[0]["attempts"]
+    assert attempt["response_status"] is None
+    assert attempt["error"]
+
+
+@pytest.fixture
+def mixed_log(receive, subscribe, publish, now):
+    """One delivered credit, one failed debit, at two endpoints, a day apart."""
+    fine = subscribe(receive(), ["wallet.credited"])
+    bad = subscribe(receive(Answer(500)), ["wallet.debited"])
+    publish("wallet.credited", at=now - timedelta(days=1))
+    publish("wallet.debited")
+    services.deliver_due()
+    return {"fine": str(fine.id), "bad": str(bad.id)}
+
+
+def types(rows):
+    return [row["event_type"] for row in rows]
+
+
+def test_deliveries_are_newest_first(mixed_log, log):
+    assert types(log()) == ["wallet.debited", "wallet.credited"]
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({"event_type": "wallet.credited"}, ["wallet.credited"]),
+        ({"event_type": "charge.failed"}, []),
+        ({"status": "delivered"}, ["wallet.credited"]),
+        ({"status": "failed"}, ["wallet.debited"]),
+        ({"status": "exhausted"}, []),
+    ],
+)
+def test_deliveries_are_filtered_by_type_and_status(filters, expected, mixed_log, log):
+    assert types(log(**filters)) == expected
+
+
+def test_deliveries_are_filtered_by_endpoint(mixed_log, log):
+    assert types(log(endpoint_id=mixed_log["bad"])) == ["wallet.debited"]
+
+
+def test_deliveries_are_filtered_by_time(mixed_log, log, now):
+    noon = (now - timedelta(hours=12)).isoformat()
+
+    assert types(log(created_gte=noon)) == ["wallet.debited"]
+    assert types(log(created_lt=noon)) == ["wallet.credited"]
+
+
+def test_one_delivery_is_read_by_its_id(mixed_log, log, api):
+    newest = log()[0]
+
+    assert api.get(f"/webhooks/{newest['id']}").json() == newest
+
+
+def test_another_partners_delivery_is_not_there(mixed_log, log, make_api, other_partner):
+    other = make_api(other_partner)
+
+    assert other.get(f"/webhooks/{log()[0]['id']}").status_code == 404
+    assert other.get("/webhooks").json()["results"] == []
+
+
+def test_an_unknown_delivery_is_not_there(api):
+    assert api.get(f"/webhooks/{uuid4()}").status_code == 404
+
+
+def test_an_operators_url_is_shown_without_its_secrets(publish, log, settings):
+    settings.WEBHOOK_URLS = ["http://127.0.0.1:1/hook?token=secret"]
+    services.sync_operator_endpoints()
+    publish()
+
+    assert log()[0]["url"] == "http://127.0.0.1:1/hook"

@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import socket
+import threading
+import time
+
+import pytest
+
+from webhooks import egress, services
+from webhooks.tests.conftest import Answer
+
+PUBLIC, PRIVATE = "93.184.215.14", "10.0.0.1"
+
+
+def post(receiver):
+    return egress.post(getattr(receiver, "url", receiver), body=b"{}", headers={})
+
+
+def drip(handler, seconds=3.0):
+    """One byte every tenth of a second."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and not handler.server.is_over.wait(0.1):
+        handler.wfile.write(b".")
+        handler.wfile.flush()
+
+
+def hang(handler):
+    handler.server.is_over.wait(3)
+
+
+@pytest.fixture
+def resolve(monkeypatch):
+    """Names that resolve to these addresses, one list a look-up (the last for ever)."""
+    real = socket.getaddrinfo
+
+    def resolve(*lists, delay=0.0):
+        left = [list(addresses) for addresses in lists]
+
+        def getaddrinfo(host, port, *args, **kwargs):
+            if host != "hooks.example":
+                return real(host, port, *args, **kwargs)
+            time.sleep(delay)
+            found = left.pop(0) if len(left) > 1 else left[0]
+            return [real(address, port, *args, **kwargs)[0] for address in found]
+
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+    return resolve
+
+
+def test_a_redirect_is_not_followed(receive):
+    target = receive()
+    receiver = receive(Answer(301, {"Location": target.url}))
+
+    answer = post(receiver)
+
+    assert (answer.is_success, target.got) == (False, [])
+
+
+@pytest.mark.parametrize("trick", [drip, hang])
+def test_a_receiver_that_does_not_end_is_cut_at_the_deadline(
+    trick, receive, short_timeout, elapsed
+):
+    answer = post(receive(Answer(body=trick)))
+
+    assert (answer.is_success, answer.error != "") == (False, True)
+    assert elapsed() < 1.5
+
+
+def test_a_receiver_that_never_answers_is_cut_at_the_deadline(short_timeout, elapsed):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        answer = post(f"http://127.0.0.1:{silent.getsockname()[1]}/")
+
+    assert answer.error
+    assert elapsed() < 1.5
+
+
+def test_a_slow_name_does_not_lift_the_deadline(receive, resolve, short_timeout, elapsed):
+    receiver = receive(Answer(body=drip))
+    resolve(["127.0.0.1"], delay=0.5)
+
+    answer = post(f"http://hooks.example:{receiver.server_port}/")
+
+    assert answer.error
+    assert elapsed() < 2
+
+
+def test_a_huge_answer_is_read_to_64_kib_only(receive):
+    sent = []
+
+    def flood(handler):
+        while len(sent) < 1024:
+            handler.wfile.write(b"x" * 1024 * 1024)
+            sent.append(1024 * 1024)
+
+    answer = post(receive(Answer(body=flood)))
+
+    assert (answer.status, len(answer.excerpt)) == (200, egress.MAX_EXCERPT)
+    assert sum(sent) < 64 * 1024 * 1024
+
+
+def test_a_packed_answer_is_not_unpacked(receive):
+    answer = post(receive(Answer(200, {"Content-Encoding": "gzip"}, b"\x1f\x8b no gzip")))
+
+    assert answer.is_success
+
+
+def test_nobody_listening_is_an_error(receive):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+    answer = post(f"http://127.0.0.1:{port}/")
+
+    assert (answer.status, answer.is_success, answer.error != "") == (None, False, True)
+
+
+def test_an_answer_that_is_not_http_is_an_error(receive):
+    def babble(server):
+        client, _ = server.accept()
+        with client:
+            client.recv(1024)
+            client.sendall(b"\x00\xff no http\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=babble, args=[server])
+        thread.start()
+        answer = post(f"http://127.0.0.1:{server.getsockname()[1]}/")
+        thread.join()
+
+    assert (answer.status, answer.error != "") == (None, True)
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
+def test_the_environments_proxies_are_ignored(name, receive, monkeypatch):
+    proxy, receiver = receive(), receive()
+    monkeypatch.setenv(name, proxy.url)
+
+    answer = post(receiver)
+
+    assert (answer.is_success, len(receiver.got), proxy.got) == (True, 1, [])
+
+
+REFUSED = [
+    "http://8.8.8.8/", "https://127.0.0.1/", "https://localhost/", "https://10.0.0.1/",
+    "https://172.16.0.1/", "https://192.168.1.1/", "https://169.254.169.254/latest/meta-data",
+    "https://100.64.0.1/", "https://0.0.0.0/", "https://224.0.0.1/", "https://255.255.255.255/",
+    "https://[::1]/", "https://[::ffff:10.0.0.1]/", "https://[::ffff:127.0.0.1]/",
+    "https://[fe80::1]/", "https://[fc00::1]/", "https://[64:ff9b::10.0.0.1]/",
+    "https://2130706433/", "https://0x7f000001/", "https://0177.0.0.1/", "https://127.1/",
+    "https://user:password@8.8.8.8/", "https://user@8.8.8.8/", "https://8.8.8.8:99999/",
+    "ftp://8.8.8.8/", "file:///etc/passwd", "gopher://8.8.8.8/", "javascript:alert(1)",
+    "8.8.8.8/hook", "https://", "https:///hook", "//8.8.8.8/", "https://[", "https://nope.invalid/",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("url", REFUSED)
+def test_an_address_that_is_not_public_https_is_refused(url, settings):
+    settings.WEBHOOK_ALLOW_LOOPBACK = False
+
+    with pytest.raises(egress.UrlRefused):
+        egress.check_url(url)
+
+
+@pytest.mark.parametrize("url", ["https://8.8.8.8/", "https://[2606:4700::1111]/hook?a=b"])
+def test_a_public_https_address_is_accepted(url, settings):
+    settings.WEBHOOK_ALLOW_LOOPBACK = False
+
+    egress.check_url(url)
+
+
+def test_the_setting_opens_loopback_and_nothing_else():
+    egress.check_url("http://127.0.0.1:3001/api/webhook")
+
+    with pytest.raises(egress.UrlRefused):
+        egress.check_url("http://10.0.0.1/")
+
+
+def test_a_name_is_refused_when_any_of_its_addresses_is_private(resolve, settings):
+    settings.WEBHOOK_ALLOW_LOOPBACK = False
+    resolve([PUBLIC, PRIVATE])
+
+    with pytest.raises(egress.UrlRefused):
+        egress.check_url("https://hooks.example/")
+
+
+def test_an_address_that_became_private_is_refused_at_delivery(receive, resolve, settings):
+    receiver = receive()
+    settings.WEBHOOK_ALLOW_LOOPBACK = False
+    resolve([PUBLIC], ["127.0.0.1"])
+
+    answer = post(f"https://hooks.example:{receiver.server_port}/")
+
+    assert (answer.status, receiver.got) == (None, [])
+    assert "127.0.0.1" in answer.error
+
+
+def test_a_delivery_to_a_refused_address_fails(receive, subscribe, publish, one_delivery, settings):
+    receiver = receive()
+    subscribe(receiver)
+    publish()
+    settings.WEBHOOK_ALLOW_LOOPBACK = False
+
+    services.deliver_due()
+
+    assert (one_delivery().status, receiver.got) == ("failed", [])
