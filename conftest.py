@@ -53,7 +53,9 @@ def _empty() -> None:
     access._remembered.clear()
     with connection.cursor() as cursor:
         tables = [name for name in connection.introspection.table_names() if name.startswith(APPS)]
-        cursor.execute(f"TRUNCATE {', '.join(tables)} CASCADE")
+        deletes = "; ".join(f"DELETE FROM {name}" for name in tables)
+        # As a replica, triggers and foreign keys sleep; a TRUNCATE takes ten times as long.
+        cursor.execute(f"BEGIN; SET LOCAL session_replication_role = replica; {deletes}; COMMIT")
 
 
 @pytest.fixture

@@ -49,7 +49,11 @@ class Charges(PartnerView):
     filterset_class = ChargeFilters
     write_scope = Scope.CHARGES
 
-    @extend_schema(operation_id="charges_list", summary="Charges, newest first")
+    @extend_schema(
+        operation_id="charges_list",
+        summary="Charges, newest first",
+        responses=ChargeResource(many=True),
+    )
     def get(self, request: Request) -> Response:
         return self.page(Charge.objects.owned_by(self.partner_id))
 
@@ -97,6 +101,7 @@ class PaymentMethods(PartnerView):
         operation_id="payment_methods_list",
         summary="A customer's cards",
         parameters=[OpenApiParameter("customer_id", str, required=True)],
+        responses=PaymentMethodResource(many=True),
     )
     def get(self, request: Request) -> Response:
         if "customer_id" not in request.query_params:

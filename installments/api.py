@@ -86,7 +86,11 @@ class OrderView(PartnerView):
 class Orders(OrderView):
     filterset_class = OrderFilters
 
-    @extend_schema(operation_id="orders_list", summary="Installment orders, newest first")
+    @extend_schema(
+        operation_id="orders_list",
+        summary="Installment orders, newest first",
+        responses=OrderResource(many=True),
+    )
     def get(self, request: Request) -> Response:
         return self.page(self.rows())
 
@@ -166,12 +170,13 @@ class OrderDetail(OrderView):
 
 class OrderInstallments(OrderView):
     serializer_class = InstallmentResource
+    pagination_class = None
+    filter_backends = ()
 
     @extend_schema(
         operation_id="orders_installments",
         summary="An order's parts, as a plain array",
         responses={200: InstallmentResource(many=True)},
-        filters=False,
     )
     def get(self, request: Request, order_id: UUID) -> Response:
         parts = self.order(order_id).installments.select_related("order")
@@ -213,6 +218,7 @@ class DueInstallments(PartnerView):
         operation_id="due_installments",
         summary="Installments that a sweep would collect now, or at as_of",
         parameters=[AS_OF],
+        responses=InstallmentResource(many=True),
     )
     def get(self, request: Request) -> Response:
         text = request.query_params.get("as_of")

@@ -105,17 +105,13 @@ def _by_rule(new: NewOrder, rule: Rule, today: date) -> list[Part]:
         )  # fmt: skip
     if rule.first_due_date and rule.first_due_date.year >= today.year + MAX_YEARS:
         raise InvalidSchedule("first_due_date", "date_too_far", TOO_FAR)
-    first = rule.first_due_date or schedule.one_period_after(today, rule.frequency, rule.interval)
-    return schedule.by_rule(
-        total=new.amount,
-        down_payment=rule.down_payment,
-        count=rule.count,
-        frequency=rule.frequency,
-        interval=rule.interval,
-        first_due_date=first,
-        today=today,
-        remainder=rule.remainder,
+    amounts = schedule.amounts(rest, rule.count, rule.remainder)
+    dates = schedule.dates(
+        rule.first_due_date or today, rule.count + 1, rule.frequency, rule.interval
     )
+    due = dates[:-1] if rule.first_due_date else dates[1:]
+    parts = [Part(amount, day) for amount, day in zip(amounts, due, strict=True)]
+    return [Part(rule.down_payment, today), *parts] if rule.down_payment else parts
 
 
 def _check_dates(parts: Sequence[Part], today: date, field: str) -> None:

@@ -61,32 +61,10 @@ def dates(first: date, count: int, frequency: Frequency, interval: int) -> list[
     return [first + timedelta(days=DAYS[frequency] * interval * place) for place in range(count)]
 
 
-def one_period_after(start: date, frequency: Frequency, interval: int) -> date:
-    return dates(start, 2, frequency, interval)[1]
-
-
 def months_after(anchor: date, months: int) -> date:
     year, month = divmod(anchor.month - 1 + months, 12)
     year, month = anchor.year + year, month + 1
     return date(year, month, min(anchor.day, calendar.monthrange(year, month)[1]))
-
-
-def by_rule(
-    *,
-    total: int,
-    down_payment: int,
-    count: int,
-    frequency: Frequency,
-    interval: int,
-    first_due_date: date,
-    today: date,
-    remainder: Remainder,
-) -> list[Part]:
-    """The down payment, due today, then `count` parts of the rest. Raises PartTooSmall."""
-    shares = amounts(total - down_payment, count, remainder)
-    due = dates(first_due_date, count, frequency, interval)
-    parts = [Part(amount, day) for amount, day in zip(shares, due, strict=True)]
-    return [Part(down_payment, today), *parts] if down_payment else parts
 
 
 def moment(day: date, hour: int, zone: str) -> datetime:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from django.db import IntegrityError
 
-
-def violated(error: IntegrityError) -> str:
+def violated(error: Exception) -> str:
+    """The constraint's name; empty for any other error."""
     diagnostics = getattr(error.__cause__, "diag", None)
     return getattr(diagnostics, "constraint_name", None) or ""

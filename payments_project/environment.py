@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
+from dotenv import dotenv_values
 
 TRUE = {"1", "true", "yes", "on"}
 
@@ -14,7 +15,8 @@ class Environment:
     def __init__(self, base: Path, files: str) -> None:
         self.values: dict[str, str] = {}
         for name in reversed([name for name in files.split(":") if name]):
-            self.values |= read(base / name)
+            found = dotenv_values(base / name, interpolate=False)
+            self.values |= {key: value or "" for key, value in found.items()}
         self.values |= os.environ
 
     def text(self, name: str, default: str = "") -> str:
@@ -42,12 +44,3 @@ class Environment:
 
     def items(self, name: str, default: str = "") -> list[str]:
         return [item.strip() for item in self.text(name, default).split(",") if item.strip()]
-
-
-def read(path: Path) -> dict[str, str]:
-    """`NAME=value` lines; blank lines and # comments are skipped, surrounding quotes dropped."""
-    if not path.is_file():
-        return {}
-    lines = (line.strip() for line in path.read_text().splitlines())
-    pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
-    return {name.strip(): value.strip().strip("\"'") for name, _, value in pairs}

@@ -246,11 +246,18 @@ def _read_drf(
 
 def _flatten(detail: Any, path: str = "") -> list[dict[str, str]]:
     if isinstance(detail, dict):
-        items = [(f"{path}.{name}" if path else str(name), inner) for name, inner in detail.items()]
+        items = [(_join(path, name), inner) for name, inner in detail.items()]
     elif isinstance(detail, list) and any(isinstance(inner, dict | list) for inner in detail):
-        items = [(f"{path}[{place}]", inner) for place, inner in enumerate(detail) if inner]
+        items = [(_join(path, place), inner) for place, inner in enumerate(detail) if inner]
     else:
         found = detail if isinstance(detail, list) else [detail]
         field = path.removesuffix(".non_field_errors")
         return [{"field": field, "code": e.code, "detail": str(e)} for e in found]
     return [row for name, inner in items for row in _flatten(inner, name)]
+
+
+def _join(path: str, name: str | int) -> str:
+    """`schedule[1].amount`: places of a list in brackets, names behind a dot."""
+    if isinstance(name, int):
+        return f"{path}[{name}]"
+    return f"{path}.{name}" if path else name

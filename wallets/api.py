@@ -49,7 +49,11 @@ class Wallets(WalletView):
     queryset = Wallet.objects.none()
     filterset_class = WalletFilters
 
-    @extend_schema(operation_id="wallets_list", summary="Wallets, newest first")
+    @extend_schema(
+        operation_id="wallets_list",
+        summary="Wallets, newest first",
+        responses=WalletResource(many=True),
+    )
     def get(self, request: Request) -> Response:
         return self.page(Wallet.objects.owned_by(self.partner_id))
 
@@ -86,7 +90,11 @@ class WalletLedger(WalletView):
     serializer_class = EntryResource
     filterset_class = LedgerFilters
 
-    @extend_schema(operation_id="wallets_ledger", summary="A wallet's ledger, newest first")
+    @extend_schema(
+        operation_id="wallets_ledger",
+        summary="A wallet's ledger, newest first",
+        responses=EntryResource(many=True),
+    )
     def get(self, request: Request, customer_id: str) -> Response:
         entries = LedgerEntry.objects.filter(wallet=self.wallet(customer_id))
         return self.page(entries.select_related("transaction"))

@@ -108,19 +108,15 @@ def debit(*, partner_id: UUID, movement: Movement, by: Actor, now: datetime) -> 
 
 
 def _move(partner_id: UUID, movement: Movement, kind: Kind, *, by: Actor, now: datetime) -> Moved:
-    if replayed := _replay(partner_id, movement, kind):
-        return Moved(replayed, is_replay=True)
     try:
         with transaction.atomic(durable=True):
             return Moved(_post(partner_id, movement, kind, by, now), is_replay=False)
-    except IntegrityError as error:
-        name = violated(error)
-        if name == "wallets_ledgertransaction_reference":
+    except (IntegrityError, WalletInactive, InsufficientFunds) as error:
+        if replayed := _replay(partner_id, movement, kind):
+            return Moved(replayed, is_replay=True)
+        if violated(error) == "wallets_ledgertransaction_reference":
             raise ReferenceExists(movement.reference) from error
-        replayed = _replay(partner_id, movement, kind)
-        if name != "wallets_ledgertransaction_idempotency_key" or replayed is None:
-            raise
-        return Moved(replayed, is_replay=True)
+        raise
 
 
 def _post(

@@ -41,7 +41,11 @@ class Deliveries(DeliveryView):
     queryset = Delivery.objects.none()
     filterset_class = DeliveryFilters
 
-    @extend_schema(operation_id="webhooks_list", summary="Webhook deliveries, newest first")
+    @extend_schema(
+        operation_id="webhooks_list",
+        summary="Webhook deliveries, newest first",
+        responses=DeliveryResource(many=True),
+    )
     def get(self, request: Request) -> Response:
         return self.page(self.rows())
 
@@ -57,7 +61,11 @@ class Endpoints(PartnerView):
     serializer_class = EndpointResource
     write_scope = Scope.WEBHOOKS
 
-    @extend_schema(operation_id="endpoints_list", summary="Webhook endpoints")
+    @extend_schema(
+        operation_id="endpoints_list",
+        summary="Webhook endpoints",
+        responses=EndpointResource(many=True),
+    )
     def get(self, request: Request) -> Response:
         return self.page(Endpoint.objects.owned_by(self.partner_id).of_partners())
 

@@ -65,12 +65,20 @@ def check_url(url: str) -> None:
         raise UrlRefused("Credentials in the URL are refused.")
     if parts.scheme == "http" and not settings.WEBHOOK_ALLOW_LOOPBACK:
         raise UrlRefused("Use https.")
+    for address in _addresses(parts.hostname, port):
+        try:
+            filter_host(address, port, allow_loopback=settings.WEBHOOK_ALLOW_LOOPBACK)
+        except InvalidIPAddress as error:
+            raise UrlRefused("The host resolves to an address that is not public.") from error
+
+
+def _addresses(host: str, port: int) -> set[str]:
+    """Every address of the host: one that is not public is enough to refuse it."""
     try:
-        filter_host(parts.hostname, port, allow_loopback=settings.WEBHOOK_ALLOW_LOOPBACK)
-    except InvalidIPAddress as error:
-        raise UrlRefused("The host resolves to an address that is not public.") from error
-    except (requests.RequestException, UnicodeError) as error:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
         raise UrlRefused("The host does not resolve.") from error
+    return {str(address[0]) for *_, address in found}
 
 
 def post(url: str, *, body: bytes, headers: Mapping[str, str]) -> Answer:
@@ -115,13 +123,19 @@ _thread = threading.local()
 class _Plain(HTTPConnection):
     def connect(self) -> None:
         super().connect()
-        _thread.sockets.append(self.sock)
+        _register(self.sock)
 
 
 class _Tls(HTTPSConnection):
     def connect(self) -> None:
         super().connect()
-        _thread.sockets.append(self.sock)
+        _register(self.sock)
+
+
+def _register(sock: socket.socket) -> None:
+    _thread.sockets.append(sock)
+    if _thread.late.is_set():
+        raise TimeoutError("Connecting took too long.")
 
 
 class _PlainPool(HTTPConnectionPool):
@@ -153,7 +167,7 @@ def _session() -> Iterator[requests.Session]:
 def _deadline() -> Iterator[Callable[[], bool]]:
     sockets: list[socket.socket] = []
     _thread.sockets = sockets
-    late = threading.Event()
+    late = _thread.late = threading.Event()
 
     def cut() -> None:
         late.set()

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
+from partners.models import Partner
 from webhooks import delivery, egress, signing
 from webhooks.models import OPEN_DELIVERIES, Delivery, DeliveryStatus, Endpoint
 
@@ -37,6 +38,7 @@ def create_endpoint(
     """An active endpoint with a fresh secret. Raises UrlRefused, TooManyEndpoints."""
     egress.check_url(url)
     with transaction.atomic(durable=True):
+        Partner.objects.select_for_update().get(id=partner_id)
         if Endpoint.objects.owned_by(partner_id).of_partners().count() >= MAX_ENDPOINTS:
             raise TooManyEndpoints
         return Endpoint.objects.create(
@@ -108,21 +110,26 @@ def deliver_due() -> int:
 
 
 def _drain(endpoint_id: UUID) -> int:
+    """Tries what is due to the endpoint, until it does not answer: the rest waits for the next run,
+    so that no number of deliveries to a dead endpoint holds a worker.
+    """
     try:
         sent = 0
-        while _deliver_next(endpoint_id):
+        while answer := _deliver_next(endpoint_id):
             sent += 1
+            if answer.error:
+                break
         return sent
     finally:
         connection.close()
 
 
-def _deliver_next(endpoint_id: UUID) -> bool:
+def _deliver_next(endpoint_id: UUID) -> egress.Answer | None:
     started_at = timezone.now()
     claimed = delivery.claim(endpoint_id, started_at)
     if claimed is None:
-        return False
+        return None
     answer = delivery.send(claimed, started_at)
     with transaction.atomic(durable=True):
         delivery.record(claimed, answer, started_at=started_at)
-    return True
+    return answer

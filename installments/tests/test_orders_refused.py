@@ -53,7 +53,7 @@ REFUSED = [
     (rule(down_payment="0"), "down_payment", "invalid_amount"),
     (rule(down_payment="100.00"), "amount", "amount_too_small"),
     (rule(down_payment="500.00"), "amount", "amount_too_small"),
-    (rule(down_payment="1.00", first_due_date=str(TODAY)), "first_due_date", "dates_not_increasing"),
+    (rule(down_payment="1", first_due_date=str(TODAY)), "first_due_date", "dates_not_increasing"),
     (rule(first_due_date=PAST), "first_due_date", "date_in_past"),
     (rule(first_due_date="2027-W01-1"), "first_due_date", "invalid"),
     (rule(first_due_date="20270101"), "first_due_date", "invalid"),
@@ -69,8 +69,8 @@ REFUSED = [
     (rule(activate="yes"), "activate", "invalid"),
     (rule(status="completed"), "status", "unknown_field"),
     (rule(payment_method="4242"), "payment_method", "invalid_payment_method"),
-    (without(rule(), "installment_count"), "", "count_or_schedule"),
-    (two(SOON, LATER) | {"installment_count": 2}, "", "count_or_schedule"),
+    (without(rule(), "installment_count"), "non_field_errors", "count_or_schedule"),
+    (two(SOON, LATER) | {"installment_count": 2}, "non_field_errors", "count_or_schedule"),
     (two(SOON, LATER) | {"frequency": "weekly"}, "frequency", "count_or_schedule"),
     (two(SOON, LATER) | {"down_payment": "1.00"}, "down_payment", "count_or_schedule"),
     (listed(), "schedule", "min_length"),
@@ -105,9 +105,9 @@ def test_a_field_is_refused_with_its_name_and_code(api, path):
         answer = api.post(f"/installments/orders{path}", body)
         found = {(e["field"], e["code"]) for e in answer.json().get("errors", [])}
         if answer.status_code != 400 or (field, code) not in found:
-            wrong.append((body, field, code, answer.status_code, answer.json()))
+            wrong.append((field, code, answer.status_code, found))
 
-    assert not wrong
+    assert wrong == []
     assert not InstallmentOrder.objects.exists()
 
 

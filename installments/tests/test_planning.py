@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -44,7 +45,7 @@ def splits(draw, amount, currency):
     """Recipients of percentages and fixed amounts, often of all there is."""
     whole = draw(st.integers(0, 10_000))
     cuts = sorted({0, whole, *draw(st.lists(st.integers(1, max(whole, 1) - 1 or 1), max_size=5))})
-    points = [b - a for a, b in zip(cuts, cuts[1:], strict=False) if b <= whole]
+    points = [b - a for a, b in pairwise(cuts) if b <= whole]
     rules = [
         {"recipient": f"r{n}", "percentage": f"{p // 100}.{p % 100:02d}"}
         for n, p in enumerate(points)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -41,7 +42,7 @@ def test_every_try_is_at_nine_local(due_date, zone):
 def test_a_late_try_keeps_the_distances_after_it(late):
     made = [t.date().toordinal() for t in tries(DUE, "UTC", late.items())]
 
-    gaps = [b - a - late.get(n, 0) for n, (a, b) in enumerate(zip(made, made[1:], strict=False), 1)]
+    gaps = [b - a - late.get(n, 0) for n, (a, b) in enumerate(pairwise(made), 1)]
     assert gaps == [1, 2, 2, 2, 3, 4]
 
 

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from charges import legs
+
+AMOUNT = st.integers(1, 10**12)
+CURRENCY = st.sampled_from(["USD", "JPY", "KWD"])
+
+
+@pytest.mark.parametrize(
+    ("amount", "available", "has_card", "divided"),
+    [
+        (10000, 10000, False, (10000, 0)),
+        (10000, 20000, True, (10000, 0)),
+        (10000, 0, True, (0, 10000)),
+        (10000, 3000, True, (3000, 7000)),
+        (10000, 9999, True, (9950, 50)),
+        (10000, 9950, True, (9950, 50)),
+        (40, 39, True, (0, 40)),
+        (10000, 9999, False, None),
+    ],
+)
+def test_the_wallet_comes_first_and_the_card_has_a_minimum(amount, available, has_card, divided):
+    assert legs.divide(amount, available=available, currency="USD", has_card=has_card) == divided
+
+
+@settings(deadline=None, max_examples=100)
+@given(AMOUNT, st.integers(0, 10**12), CURRENCY)
+def test_legs_sum_to_the_amount(amount, available, currency):
+    divided = legs.divide(amount, available=available, currency=currency, has_card=True)
+
+    assert sum(divided) == amount
+
+
+@settings(deadline=None, max_examples=100)
+@given(AMOUNT, st.integers(0, 10**12), CURRENCY)
+def test_the_wallet_leg_is_never_more_than_available(amount, available, currency):
+    divided = legs.divide(amount, available=available, currency=currency, has_card=True)
+
+    assert 0 <= divided.wallet <= available

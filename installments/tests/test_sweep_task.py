@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+from celery.contrib.testing.worker import start_worker
+from django.conf import settings
+from django.utils import timezone
+from django_celery_beat.models import PeriodicTask
+from django_celery_beat.schedulers import DatabaseScheduler
+
+from installments.models import Sweep
+from installments.tasks import sweep
+from installments.tests.stories import VISA, parts, statuses
+from payments_project.celery import app
+
+ONE = parts((5000, "03-01"))
+
+
+@pytest.fixture
+def worker(committed):
+    with start_worker(app, pool="threads", concurrency=2, perform_ping_check=False):
+        yield
+
+
+def wait_until(condition, seconds=10):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true"
+        time.sleep(0.02)
+
+
+def test_a_delayed_sweep_pays_a_due_part(agree, wallet, worker):
+    wallet("ada", 5000)
+    order = agree("ada", ONE)
+
+    sweep.delay()
+
+    wait_until(lambda: statuses(order) == ["paid"])
+
+
+def test_a_delayed_sweep_nudges_the_cards(agree, sandbox, worker):
+    order = agree("ada", ONE, payment_method=VISA)
+
+    sweep.delay()
+
+    wait_until(lambda: statuses(order) == ["paid"])
+
+
+def test_a_task_records_its_sweep(agree, wallet):
+    wallet("ada", 5000)
+    agree("ada", ONE)
+    before = timezone.now()
+
+    assert sweep() == 1
+
+    row = Sweep.objects.get(name="installments")
+    assert (row.collected, row.started_at >= before) == (1, True)
+
+
+def test_a_task_run_twice_collects_once(agree, wallet):
+    wallet("ada", 20_000)
+    agree("ada", ONE)
+
+    assert (sweep(), sweep()) == (1, 0)
+
+
+def test_beats_database_scheduler_has_every_sweep_of_the_settings(committed):
+    schedule = DatabaseScheduler(app=app).schedule
+
+    for name, seconds in settings.SWEEPS.items():
+        row = PeriodicTask.objects.get(name=name)
+        assert (row.task, row.enabled) == (name, True)
+        assert (row.interval.every, row.interval.period) == (seconds, "seconds")
+        assert name in schedule
+
+
+def test_every_sweep_of_the_settings_is_a_task():
+    app.loader.import_default_modules()
+
+    assert set(settings.SWEEPS) <= set(app.tasks)
