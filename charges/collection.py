@@ -70,13 +70,10 @@ def claim(
     """
     wallets = ledger.lock(_wallet_keys(charges))
     check_recipients(charges, wallets)
-    cards = _default_cards(charges, wallets)
+    _choose_cards(charges, wallets, refused_cards or {})
     available = {wallet.id: wallet.available for wallet in wallets.values()}
     for charge in charges:
-        charge.card = charge.card or cards.get((charge.partner_id, charge.customer_id), "")
-        refused = (refused_cards or {}).get(charge.id)
-        has_card = bool(charge.card) and charge.card != refused
-        _decide(charge, wallets, available, has_card=has_card, now=now)
+        _decide(charge, wallets, available, now=now)
         if charge.status == ChargeStatus.PROCESSING:
             charge.attempts = 1 if is_attended else 0
             charge.next_attempt_at = now + LEASE if is_attended else now
@@ -127,6 +124,18 @@ def _wallet_keys(charges: Iterable[Charge]) -> Iterable[WalletKey]:
             yield charge.partner_id, share["recipient"]
 
 
+def _choose_cards(charges: Sequence[Charge], wallets: Wallets, refused: Mapping[UUID, str]) -> None:
+    """The card as asked for, or the customer's default; never one that must not be asked again."""
+    for charge in charges:
+        if charge.card == refused.get(charge.id):
+            charge.card = ""
+    defaults = _default_cards(charges, wallets)
+    for charge in charges:
+        default = defaults.get((charge.partner_id, charge.customer_id), "")
+        if not charge.card and default != refused.get(charge.id):
+            charge.card = default
+
+
 def _default_cards(charges: Sequence[Charge], wallets: Wallets) -> dict[WalletKey, str]:
     """The default cards of customers whose wallet may not cover what is asked of it."""
     asked: dict[WalletKey, int] = {}
@@ -150,13 +159,11 @@ def _covers(wallet: Wallet | None, amount: int) -> bool:
     return wallet is not None and wallet.is_active and wallet.available >= amount
 
 
-def _decide(
-    charge: Charge, wallets: Wallets, available: dict[UUID, int], *, has_card: bool, now: datetime
-) -> None:
+def _decide(charge: Charge, wallets: Wallets, available: dict[UUID, int], *, now: datetime) -> None:
     wallet = _usable(charge, wallets)
     have = available[wallet.id] if wallet else 0
     divided = legs.divide(
-        charge.amount, available=have, currency=charge.currency, has_card=has_card
+        charge.amount, available=have, currency=charge.currency, has_card=bool(charge.card)
     )
     charge.next_attempt_at, charge.updated_at = None, now
     if divided is None:

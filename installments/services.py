@@ -152,7 +152,8 @@ def cancel_order(*, order_id: UUID, by: Actor, now: datetime) -> InstallmentOrde
 
 
 def process_installment(*, installment_id: UUID, by: Actor, now: datetime) -> Installment:
-    """The part is charged now; a failure does not use up the retry schedule.
+    """The part is charged now, late ones of defaulted orders too; a failure does not use up the
+    retry schedule.
 
     A paid part stays as it is. Raises InvalidTransition, ChargeInProgress.
     """
@@ -254,7 +255,7 @@ def _check_chargeable(installment: Installment) -> None:
         raise ChargeInProgress
     if installment.status not in UNPAID:
         raise InvalidTransition("installment", installment.status, "charged")
-    if installment.order.status != OrderStatus.ACTIVE:
+    if installment.order.status not in (OrderStatus.ACTIVE, OrderStatus.DEFAULTED):
         raise InvalidTransition("order", installment.order.status, "charged")
 
 

@@ -46,7 +46,7 @@ def test_five_endpoints_take_no_more_statements_than_none(api, ada, partner):
     for n in range(5):
         webhooks.create_endpoint(
             partner_id=partner.id, url=f"http://127.0.0.1:9/{n}", event_types=[], description="",
-            is_active=True, now=timezone.now(),
+            now=timezone.now(),
         )  # fmt: skip
 
     five = statements(lambda: charged(api, "1.00"))

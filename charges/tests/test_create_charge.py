@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from charges.models import Charge
@@ -67,7 +69,7 @@ def test_a_declined_charge_tells_so_once_as_the_api_shows_it(api, poor_ada, sand
 
     (told,) = Event.objects.filter(resource_id=shown["id"])
     assert told.type == "charge.failed"
-    assert told.content["data"] == shown
+    assert json.loads(told.data) == shown
 
 
 def test_a_short_wallet_without_a_card_is_insufficient_funds(api, poor_ada):
@@ -161,7 +163,7 @@ def test_the_terminal_event_is_the_charge_as_answered(api, poor_ada, sandbox):
     shown = charged(api, payment_method=CARD, metadata={"a": 1})
 
     (told,) = Event.objects.filter(resource_id=shown["id"])
-    assert told.content["data"] == shown
+    assert json.loads(told.data) == shown
 
 
 def test_a_charge_can_be_read_again(api, poor_ada, sandbox):

@@ -2,11 +2,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
-
-from installments.models import Installment
 from installments.tests import stories
 from installments.tests.stories import at, daily, event_types, parts, statuses
 from webhooks.models import Event
@@ -154,66 +149,6 @@ def test_many_orders_of_a_wallet_that_pays_itself_stay_balanced(agree, wallet):
 
     ada.refresh_from_db()
     assert (swept.paid, ada.balance) == (20, 100)
-
-
-@pytest.mark.parametrize("split", [[], TEN_PERCENT])
-def test_a_chunk_costs_the_same_statements_for_1_10_and_200_parts(agree, wallet, split):
-    wallet("bob")
-    costs = []
-    for count in (1, 10, 200):
-        customer = f"c{count}"
-        wallet(customer, 100 * count)
-        agree(customer, [*daily(count), *daily(1, first="12-30")], split_instructions=split)
-        with CaptureQueriesContext(
-            connection,
-        ) as captured:
-            assert stories.sweep(at("12-01")).paid == count
-        costs.append(len(captured))
-
-    assert len(set(costs)) == 1, costs
-
-
-def test_many_wallets_cost_the_statements_of_one(agree, wallet):
-    costs = []
-    for count in (1, 12):
-        for number in range(count):
-            wallet(f"c{count}-{number}", 100)
-            agree(f"c{count}-{number}", [*daily(1), *daily(1, first="12-30")])
-        with CaptureQueriesContext(connection) as captured:
-            assert stories.sweep(at("12-01")).paid == count
-        costs.append(len(captured))
-
-    assert len(set(costs)) == 1, costs
-
-
-def test_unpayable_parts_at_the_head_do_not_starve_later_ones(agree, wallet):
-    wallet("ada", 100)
-    poor = agree("poor", daily(600, first="01-02"))
-    rich = agree("ada", daily(1, first="12-01"))
-
-    swept = stories.sweep(at("12-31").replace(year=2026))
-
-    assert (swept.failed, swept.paid) == (600, 1)
-    assert statuses(rich) == ["paid"]
-    assert Installment.objects.filter(order=poor, attempts=1).count() == 600
-
-
-def test_runs_with_a_limit_get_past_unpayable_parts(agree, wallet):
-    wallet("ada", 100)
-    agree("poor", daily(12, first="01-02"))
-    rich = agree("ada", daily(1, first="12-01"))
-
-    for _ in range(3):
-        stories.sweep(at("12-02"), limit=5)
-
-    assert statuses(rich) == ["paid"]
-
-
-def test_a_limit_is_kept(agree, wallet):
-    wallet("ada", 2000)
-    agree("ada", daily(20))
-
-    assert stories.sweep(at("03-01"), limit=7).collected == 7
 
 
 def test_one_orders_sweep_leaves_others_alone(agree, wallet):

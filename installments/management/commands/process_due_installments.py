@@ -51,7 +51,8 @@ class Command(BaseCommand):
                 progress=lambda count: progress.advance(bar, count),
             )
         cards = charges.collect_due(by=by) if swept.processing else 0
-        services.record_sweep(swept=swept, started_at=started_at, finished_at=timezone.now())
+        if as_of is None and order is None and limit is None:  # all that a beat would have done
+            services.record_sweep(swept=swept, started_at=started_at, finished_at=timezone.now())
         self.stdout.write(
             f"{swept.collected} due as of {at:%Y-%m-%d %H:%M} UTC: {swept.paid} paid by wallet, "
             f"{cards} sent to cards, {swept.failed} failed; "

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from collections import Counter
+
+from charges.models import Charge
+from charges.tests.steps import CARD, charge, collect, create, end_of, paid, paid_intents
+from wallets.tests.steps import race, wallet_of
+
+
+def test_of_24_charges_of_10_on_100_exactly_10_succeed(api, ada):
+    statuses = race(*[lambda: charge(api, "10.00").json()["status"]] * 24)
+
+    assert Counter(statuses) == {"succeeded": 10, "failed": 14}
+    assert wallet_of(api, "ada")["balance"] == "0.00"
+
+
+def test_legs_add_up_while_the_wallet_moves(api, ada, sandbox):
+    def move(door):
+        return lambda: api.post(f"/wallets/ada/{door}", {"amount": "15.00"})
+
+    def mixed():
+        return charge(api, "40.00", payment_method=CARD)
+
+    race(*[mixed, move("credit"), move("debit")] * 6)
+
+    made = list(Charge.objects.values_list("amount", "wallet_amount", "external_amount", "status"))
+    assert {(w + c, status) for _, w, c, status in made} == {(4000, "succeeded")}
+    assert sorted(paid_intents()) == sorted(card for _, _, card, _ in made if card)
+
+
+def test_eight_that_go_on_with_a_charge_collect_it_once(api, partner, poor_ada, sandbox, now):
+    sandbox.fault("drop_before", path="/confirm")
+    made = create(partner, now)
+
+    race(*[lambda: collect(made.id, now)] * 8)
+    collect(made.id, now)
+
+    assert end_of(made.id) == paid(7000)
+
+
+def test_crossing_splits_do_not_deadlock(api, ada):
+    api.post("/wallets", {"customer_id": "bob"})
+    api.post("/wallets/bob/credit", {"amount": "100.00"})
+
+    def to(payer, recipient):
+        rules = [{"recipient": recipient, "percentage": "50"}]
+        body = {"customer_id": payer, "amount": "5.00", "split_instructions": rules}
+        return lambda: api.post("/charges", body).json()["status"]
+
+    assert set(race(*[to("ada", "bob"), to("bob", "ada")] * 8)) == {"succeeded"}
