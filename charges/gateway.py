@@ -186,7 +186,7 @@ def _ask(ask: Any) -> Any:
 
 def _unknown(error: Exception) -> OutcomeUnknown:
     """What was not answered, and what was answered with something else than JSON."""
-    text = f"{type(error).__name__}: {error}"[:300]
+    text = _printable(f"{type(error).__name__}: {error}")[:300]
     status = getattr(error, "http_status", None)
     is_garbage = not isinstance(error, stripe.StripeError) or (status or 500) < 500
     return NotUnderstood(text) if is_garbage else OutcomeUnknown(text)
@@ -197,7 +197,8 @@ def _invalid(error: stripe.InvalidRequestError) -> Exception:
         return NotExecuted(str(error))
     if error.code == "payment_intent_unexpected_state":
         return OutcomeUnknown(str(error))
-    return Refused(error.code or "invalid_request", error.user_message or str(error))
+    message = _printable(error.user_message or str(error))
+    return Refused(_printable(error.code or "invalid_request"), message)
 
 
 def _read(raw: Any) -> Intent:
@@ -210,9 +211,14 @@ def _read(raw: Any) -> Intent:
             amount=int(data["amount"]),
             currency=str(data["currency"]).upper(),
             charge_id=str((data.get("metadata") or {}).get("charge_id", "")),
-            failure_code=str(failure.get("code") or ""),
-            failure_decline_code=str(failure.get("decline_code") or ""),
-            failure_message=str(failure.get("message") or "")[:500],
+            failure_code=_printable(failure.get("code")),
+            failure_decline_code=_printable(failure.get("decline_code")),
+            failure_message=_printable(failure.get("message")),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise NotUnderstood(f"An answer that is no PaymentIntent: {error}") from error
+        raise NotUnderstood(_printable(f"An answer that is no PaymentIntent: {error}")) from error
+
+
+def _printable(text: Any) -> str:
+    """Their words without what a database or a terminal would stumble over."""
+    return "".join(character for character in str(text or "") if character.isprintable())

@@ -31,6 +31,7 @@ from wallets import ledger
 
 RECOVER_TASK = "charges.recover"
 PARALLEL = 8
+MAX_BROKEN = 5
 
 logger = structlog.get_logger(__name__)
 
@@ -204,10 +205,17 @@ def _next_due(now: datetime) -> Charge | None:
 
 
 def _drain(by: Actor) -> int:
+    """Goes on through what is due. A charge that breaks the run is logged and left to its lease."""
+    done = broken = 0
     try:
-        done = 0
-        while _collect_next(by, timezone.now()):
-            done += 1
+        while broken < MAX_BROKEN:
+            try:
+                if _collect_next(by, timezone.now()) is None:
+                    break
+                done += 1
+            except Exception:
+                logger.exception("charge.broke_the_run")
+                broken += 1
         return done
     finally:
         connection.close()

@@ -25,7 +25,7 @@ from partners.api import PartnerView, created, fingerprint, idempotency_key
 from partners.filters import CreatedFilterSet, FlagFilter
 from partners.models import Scope
 from partners.schema import IDEMPOTENCY_KEY
-from partners.serializers import Resource
+from partners.serializers import NoBody, Resource
 from wallets import money
 from wallets.fields import minor_units
 
@@ -51,9 +51,13 @@ def _rule(body: dict[str, Any], currency: str) -> planning.Rule:
         frequency=Frequency(body.pop("frequency", Frequency.MONTHLY)),
         interval=body.pop("interval", 1),
         first_due_date=body.pop("first_due_date", None),
-        down_payment=minor_units(down_payment, currency, "down_payment") if down_payment else 0,
+        down_payment=minor_units(down_payment, currency, "down_payment")
+        if down_payment is not None
+        else 0,
         remainder=Remainder(body.pop("remainder", Remainder.SPREAD)),
-        installment_amount=minor_units(asked, currency, "installment_amount") if asked else None,
+        installment_amount=minor_units(asked, currency, "installment_amount")
+        if asked is not None
+        else None,
     )
 
 
@@ -186,6 +190,7 @@ class OrderInstallments(OrderView):
 class OrderActivate(OrderView):
     @extend_schema(operation_id="orders_activate", summary="Let the parts fall due", request=None)
     def post(self, request: Request, order_id: UUID) -> Response:
+        NoBody.shared().run_validation(request.data)
         order = services.activate_order(
             order_id=self.order(order_id).id, by=self.actor, now=self.now
         )
@@ -195,6 +200,7 @@ class OrderActivate(OrderView):
 class OrderCancel(OrderView):
     @extend_schema(operation_id="orders_cancel", summary="Collect nothing more", request=None)
     def post(self, request: Request, order_id: UUID) -> Response:
+        NoBody.shared().run_validation(request.data)
         order = services.cancel_order(order_id=self.order(order_id).id, by=self.actor, now=self.now)
         return Response(OrderResource.render(order))
 
@@ -237,6 +243,7 @@ class InstallmentProcess(PartnerView):
 
     @extend_schema(operation_id="installments_process", summary="Pay this part now", request=None)
     def post(self, request: Request, installment_id: UUID) -> Response:
+        NoBody.shared().run_validation(request.data)
         rows = Installment.objects.owned_by(self.partner_id)
         installment = services.process_installment(
             installment_id=get_object_or_404(rows, id=installment_id).id,

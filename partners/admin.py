@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime, time
 from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
-from django import forms
 from django.apps import apps
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db import models, transaction
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
+from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -26,18 +24,13 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
     ChoicesCheckboxFilter,
-    DropdownFilter,
     RangeDateFilter,
 )
 from unfold.datasets import BaseDataset
-from unfold.decorators import action
-from unfold.enums import ActionVariant
-from unfold.forms import BaseDialogForm
 from unfold.utils import display_for_label, parse_date_str
-from unfold.widgets import UnfoldAdminCheckboxSelectMultiple
 
-from partners import access, services
-from partners.models import ALL_SCOPES, ApiKey, Partner, Scope
+from partners import access
+from partners.models import ALL_SCOPES, ApiKey, Partner
 
 COUNTED = 10_000
 ID_OF_PROCESSOR = ("pi_", "pm_", "cus_")

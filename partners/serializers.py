@@ -6,6 +6,7 @@ request and event: building one costs ten times as much as using it.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from datetime import datetime
@@ -44,6 +45,10 @@ class Body(SharedSerializer):
             errors = {name: serializers.ErrorDetail(message, "unknown_field") for name in unknown}
             raise serializers.ValidationError({name: [e] for name, e in errors.items()})
         return dict(super().to_internal_value(data))
+
+
+class NoBody(Body):
+    """An action that takes no words: whatever is sent is unknown."""
 
 
 class Resource(SharedSerializer):
@@ -143,7 +148,9 @@ class MetadataField(serializers.JSONField):
 
 def _plain(value: Any) -> Any:
     if isinstance(value, NumberText):
-        return float(value)
+        if not math.isfinite(number := float(value)):
+            raise serializers.ValidationError("A number that is too large.", "invalid")
+        return number
     if isinstance(value, dict):
         return {key: _plain(inner) for key, inner in value.items()}
     if isinstance(value, list):

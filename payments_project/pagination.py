@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
-from rest_framework.pagination import CursorPagination
+from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -25,6 +25,13 @@ class NewestFirst(CursorPagination):
             message = "This cursor is not one of ours."
             detail = ErrorDetail(message, "invalid_cursor")
             raise ValidationError({"cursor": [detail]}) from error
+
+    def decode_cursor(self, request: Request) -> Cursor | None:
+        """DRF decodes leniently; what decodes to nothing is no cursor of ours."""
+        cursor = super().decode_cursor(request)
+        if cursor is not None and cursor.position is None and not cursor.offset:
+            raise NotFound
+        return cursor
 
     def get_page_size(self, request: Request) -> int:
         text = request.query_params.get("limit", str(self.page_size))

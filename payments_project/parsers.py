@@ -17,8 +17,10 @@ from rest_framework.request import Request
 from partners.serializers import NumberText
 
 MAX_NESTING = 32
-# 13 to 19 digits, perhaps in groups, not part of a longer word or number.
-CARD_NUMBER = re.compile(r"(?<![\w-])[0-9](?:[ -]?[0-9]){12,18}(?![\w-])")
+# Digits, perhaps in groups, that are not part of a longer word.
+DIGIT_GROUPS = re.compile(r"(?<![\w-])[0-9]+(?:[ -][0-9]+)*(?![\w-])")
+MANY_DIGITS = re.compile(r"[0-9](?:[ -]?[0-9]){12}")
+CARD_DIGITS = range(13, 20)
 
 
 class TooLarge(APIException):
@@ -54,7 +56,7 @@ def load(raw: bytes) -> dict[str, Any]:
         raise ParseError(f"The body is not sound JSON: {error}") from error
     if not isinstance(data, dict):
         raise ParseError("The body must be a JSON object.")
-    if text.count("[") + text.count("{") > MAX_NESTING or "\\u" in text or CARD_NUMBER.search(text):
+    if text.count("[") + text.count("{") > MAX_NESTING or "\\u" in text or MANY_DIGITS.search(text):
         _inspect(data)
     return data
 
@@ -94,19 +96,27 @@ def _walk(value: Any, depth: int) -> Iterator[tuple[Any, int]]:
 def _inspect_text(text: str) -> None:
     if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise ParseError("Text with NUL or lone surrogates is refused.")
-    if any(is_card_number(found) for found in CARD_NUMBER.findall(text)):
+    if holds_card_number(text):
         raise CardDataNotAccepted
 
 
-def is_card_number(text: str) -> bool:
+def holds_card_number(text: str) -> bool:
+    """Whether some neighbouring groups of digits are together a card number."""
+    return any(
+        is_card_number("".join(groups[first:last]))
+        for groups in (re.split("[ -]", run) for run in DIGIT_GROUPS.findall(text))
+        for first in range(len(groups))
+        for last in range(first + 1, min(len(groups), first + CARD_DIGITS.stop) + 1)
+    )
+
+
+def is_card_number(digits: str) -> bool:
     """13 to 19 digits that pass the Luhn check (ISO/IEC 7812-1)."""
-    digits = [int(c) for c in text if c.isdigit()]
-    if not 13 <= len(digits) <= 19:
+    if len(digits) not in CARD_DIGITS or not digits.isdigit():
         return False
-    doubled = [
-        d if place % 2 == 0 else sum(divmod(2 * d, 10)) for place, d in enumerate(digits[::-1])
-    ]
-    return sum(doubled) % 10 == 0
+    even, odd = digits[-1::-2], digits[-2::-2]
+    doubled = (sum(divmod(2 * int(digit), 10)) for digit in odd)
+    return (sum(map(int, even)) + sum(doubled)) % 10 == 0
 
 
 class AlwaysJSON(BaseContentNegotiation):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import DisallowedHost, PermissionDenied
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions as drf
@@ -182,6 +182,10 @@ def respond(request: HttpRequest, problem: Problem, detail: str = "") -> JsonRes
     return JsonResponse(body, status=problem.status, content_type=CONTENT_TYPE)
 
 
+def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:
+    return respond(request, INVALID)
+
+
 def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
     return respond(request, NOT_FOUND)
 
@@ -194,7 +198,7 @@ def _body(
     request: HttpRequest, problem: Problem, detail: str, errors: list[dict[str, str]]
 ) -> dict[str, Any]:
     return {
-        "type": request.build_absolute_uri(f"/docs/errors/{problem.code}"),
+        "type": _page(request, problem),
         "title": problem.title,
         "status": problem.status,
         "detail": detail,
@@ -202,6 +206,14 @@ def _body(
         "request_id": getattr(request, "request_id", ""),
         "errors": errors,
     }
+
+
+def _page(request: HttpRequest, problem: Problem) -> str:
+    path = f"/docs/errors/{problem.code}"
+    try:
+        return request.build_absolute_uri(path)
+    except DisallowedHost:
+        return path
 
 
 def _read(error: Exception) -> tuple[Problem, str, list[dict[str, str]], dict[str, str]]:

@@ -19,5 +19,6 @@ urlpatterns = [
     path("", include("webhooks.urls")),
 ]
 
+handler400 = "payments_project.problems.bad_request"
 handler404 = "payments_project.problems.not_found"
 handler500 = "payments_project.problems.server_error"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from charges.tests.steps import NOT_PAID, charged, end_of
+from charges.tests.steps import CARD, NOT_PAID, charged, end_of
 
 DECLINES = [
     ("chargeDeclined", "card_declined", "generic_decline"),
@@ -17,7 +17,6 @@ DECLINES = [
     ("chargeDeclinedVelocityLimitExceeded", "card_declined", "card_velocity_exceeded"),
     ("chargeCustomerFail", "card_declined", "generic_decline"),
 ]
-lost = pytest.mark.parametrize("fault", [None, "drop_after", "error_500_after"])
 
 
 @pytest.mark.parametrize(("card", "code", "decline_code"), DECLINES)
@@ -30,12 +29,7 @@ def test_a_decline_is_shown_with_its_codes(api, poor_ada, sandbox, card, code, d
         code,
         decline_code,
     )
-    assert failure["message"].startswith("Your card") or "card" in failure["message"]
-
-
-@pytest.mark.parametrize("card", [card for card, _, _ in DECLINES])
-def test_a_decline_ends_with_one_event_and_no_hold(api, poor_ada, sandbox, card):
-    assert end_of(charged(api, payment_method=f"pm_card_{card}")["id"]) == NOT_PAID
+    assert "card" in failure["message"]
 
 
 def test_an_unknown_card_fails_the_charge(api, poor_ada, sandbox):
@@ -45,7 +39,7 @@ def test_an_unknown_card_fails_the_charge(api, poor_ada, sandbox):
     assert end_of(shown["id"]) == NOT_PAID
 
 
-def test_a_card_that_was_used_up_fails_the_charge(api, sandbox):
-    shown = charged(api, "0.10", payment_method="pm_card_visa")
+def test_an_amount_below_the_processors_minimum_fails_the_charge(api, sandbox):
+    shown = charged(api, "0.10", payment_method=CARD)
 
     assert (shown["status"], shown["failure"]["code"]) == ("failed", "amount_too_small")

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from uuid import uuid4
+from uuid import UUID
 
 import pytest
 
@@ -29,8 +29,8 @@ def four(api, ada, sandbox):
         ({"payment_method": "wallet"}, ["wallet"]),
         ({"payment_method": "external"}, ["card"]),
         ({"payment_method": "wallet+external"}, ["mixed"]),
-        ({"installment_id": str(uuid4())}, []),
-        ({"installment_order_id": str(uuid4())}, []),
+        ({"installment_id": str(UUID(int=7))}, []),
+        ({"installment_order_id": str(UUID(int=7))}, []),
         ({"created_lt": "2000-01-01T00:00:00Z"}, []),
         ({"created_gte": "2000-01-01T00:00:00Z"}, ["card", "failed", "mixed", "wallet"]),
     ],
@@ -74,7 +74,7 @@ def test_another_partners_charge_is_not_found(api, four, make_api, now):
     assert other.get("/charges").json()["results"] == []
 
 
-@pytest.mark.parametrize("charge_id", [str(uuid4()), "1", "nothing"])
+@pytest.mark.parametrize("charge_id", [str(UUID(int=7)), "1", "nothing"])
 def test_an_unknown_charge_is_not_found(api, charge_id):
     answer = api.get(f"/charges/{charge_id}")
 

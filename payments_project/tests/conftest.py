@@ -60,7 +60,10 @@ def send(api):
     """A write with the body's very bytes."""
 
     def send(method, path, raw, content_type="application/json", key=None, **headers):
-        headers |= {"authorization": f"Bearer {api.key}", "idempotency-key": key or uuid4().hex}
+        headers |= {
+            "authorization": f"Bearer {api.key}",
+            "idempotency-key": uuid4().hex if key is None else key,
+        }
         call = getattr(Client(raise_request_exception=False), method)
         return call(path, raw, content_type=content_type, headers=headers, secure=True)
 

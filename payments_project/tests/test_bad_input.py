@@ -187,15 +187,15 @@ def test_money_and_agreements_need_an_idempotency_key():
     } <= set(NEEDS_KEY)
 
 
-@pytest.mark.parametrize("key", ["é", "x" * 256, "a\tb", "a\x7f", "\u200b"])
 @pytest.mark.parametrize(("method", "path"), NEEDS_KEY)
-def test_a_malformed_idempotency_key_is_refused(method, path, key, ids, send, written):
+def test_a_malformed_idempotency_key_is_refused(method, path, ids, send, written):
     before = written()
     example = next(w.examples[0] for w in WRITES if (w.method, w.path) == (method, path))
 
-    answer = send(method, path.format(**ids), dump(example), key=key)
+    for key in ["", "é", "x" * 256, "a\tb", "a\x7f", "\u200b"]:
+        answer = send(method, path.format(**ids), dump(example), key=key)
+        assert problem(answer)["code"] == "idempotency_key_required", key
 
-    assert problem(answer)["code"] == "idempotency_key_required"
     assert written() == before
 
 

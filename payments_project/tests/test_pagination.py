@@ -7,6 +7,7 @@ import pytest
 from django.urls import get_resolver, resolve
 from django_filters import rest_framework as filters
 
+from partners.filters import FlagFilter
 from payments_project.tests.conftest import problem
 
 LISTS = [
@@ -98,16 +99,17 @@ def test_25_rows_are_a_page_unless_asked_otherwise(api):
     assert len(api.get("/wallets", limit=26).json()["results"]) == 26
 
 
+LIMITS = ["0", "-1", "101", "1000000000", "1e9", "abc", "", "1.0", "٣", "%00"]
+
+
 @each_list
-@pytest.mark.parametrize(
-    "limit", ["0", "-1", "101", "1000000000", "1e9", "abc", "", "1.0", "٣", "%00"]
-)
-def test_a_limit_outside_1_to_100_is_refused(limit, path, api, committed):
+def test_a_limit_outside_1_to_100_is_refused(path, api):
     api.post("/wallets", {"customer_id": "ada"})
 
-    found = problem(ask(api, path, limit=limit))
+    problems = {limit: problem(ask(api, path, limit=limit)) for limit in LIMITS}
 
-    assert (found["status"], found["errors"][0]["field"]) == (400, "limit")
+    assert {p["status"] for p in problems.values()} == {400}
+    assert {p["errors"][0]["field"] for p in problems.values()} == {"limit"}
 
 
 def cursor(text):
@@ -135,20 +137,26 @@ def test_a_tampered_cursor_is_refused(path, api):
 
 
 @each_list
-@pytest.mark.parametrize("name", ["customerid", "partner", "partner_id", "id", "ordering", "page"])
-def test_an_unknown_filter_is_refused(name, path, api):
+def test_an_unknown_filter_is_refused(path, api):
     api.post("/wallets", {"customer_id": "ada"})
+    names = ["customerid", "partner", "partner_id", "id", "ordering", "page"]
 
-    assert problem(ask(api, path, **{name: "x"}))["code"] == "unknown_filter"
+    codes = {name: problem(ask(api, path, **{name: "x"}))["code"] for name in names}
+
+    assert codes == dict.fromkeys(names, "unknown_filter")
 
 
 BAD_FILTERS = {
     filters.UUIDFilter: ["x", "%00", "1"],
     filters.IsoDateTimeFilter: ["yesterday", "2026-13-01", "2026-02-30T00:00:00Z", "%00", "1e9"],
     filters.ChoiceFilter: ["nope", "%00"],
-    filters.BooleanFilter: ["maybe", "2", "%00"],
+    FlagFilter: ["maybe", "2", "True", "%00"],
     filters.CharFilter: ["%00", "a%00b"],
 }
+
+
+def bad_filters(declared):
+    return next(BAD_FILTERS[cls] for cls in type(declared).__mro__ if cls in BAD_FILTERS)
 
 
 def filtered_views():
@@ -178,7 +186,7 @@ def test_a_filter_without_sense_is_refused(path, api):
     filterset = getattr(resolve(path.partition("?")[0]).func.view_class, "filterset_class", None)
     faults = {}
     for name, declared in (filterset.base_filters if filterset else {}).items():
-        for value in BAD_FILTERS[type(declared)]:
+        for value in bad_filters(declared):
             answer = ask(api, path.partition("?")[0], **{name: value})
             if answer.status_code != 400:
                 faults[f"{name}={value}"] = (answer.status_code, answer.content[:200])

@@ -14,7 +14,7 @@ def get(path="/health", **headers):
 
 
 @pytest.mark.parametrize("path", ["/", "/health", "/wallets", "/nope", "/docs/errors"])
-def test_every_answer_carries_an_id_of_its_own(path, committed):
+def test_every_answer_carries_an_id_of_its_own(path):
     one, two = get(path)["X-Request-Id"], get(path)["X-Request-Id"]
 
     assert UUID(one) != UUID(two)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given, settings
@@ -48,7 +48,7 @@ def test_a_tampered_body_is_refused():
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("webhook-id", str(uuid4())), ("webhook-timestamp", str(int(AT.timestamp()) - 1))],
+    [("webhook-id", str(UUID(int=7))), ("webhook-timestamp", str(int(AT.timestamp()) - 1))],
 )
 def test_a_tampered_header_is_refused(name, value):
     with pytest.raises(WebhookVerificationError):

@@ -1,0 +1,11 @@
+"""Path converters: what is no id is not there (404), and never reaches the database."""
+
+from __future__ import annotations
+
+from django.urls.converters import StringConverter
+
+
+class CustomerIdConverter(StringConverter):
+    """As partners.serializers.IdField."""
+
+    regex = r"[A-Za-z0-9._:@+-]{1,64}"
