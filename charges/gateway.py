@@ -131,10 +131,18 @@ def create_customer(*, partner_id: str, customer_id: str) -> str:
 
 
 def attach(payment_method: str, *, customer: str) -> Card:
-    """The card belongs to the customer. Raises Refused when it does not exist or is declined."""
-    method = _ask(
-        lambda: client().v1.payment_methods.attach(payment_method, params={"customer": customer})
-    )
+    """The card belongs to the customer. Raises Refused when it does not exist or is declined.
+
+    One that was attached before, when the answer was lost perhaps, is refused again by the
+    processor: then it counts whose it is.
+    """
+    methods = client().v1.payment_methods
+    try:
+        method = _ask(lambda: methods.attach(payment_method, params={"customer": customer}))
+    except Refused:
+        method = _ask(lambda: methods.retrieve(payment_method))
+        if method.customer != customer:
+            raise
     if method.card is None:
         raise Refused("not_a_card", "Only cards are taken.")
     card = method.card

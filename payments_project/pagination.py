@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import ValidationError as DjangoValidationError
-from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
+from django.core.signing import BadSignature, Signer
+from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
 
 MAX_LIMIT = 100
 
@@ -18,20 +19,19 @@ class NewestFirst(CursorPagination):
     page_size_query_param = "limit"
     max_page_size = MAX_LIMIT
 
-    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
-        try:
-            return super().paginate_queryset(queryset, request, view)
-        except (NotFound, DjangoValidationError, ValueError) as error:
-            message = "This cursor is not one of ours."
-            detail = ErrorDetail(message, "invalid_cursor")
-            raise ValidationError({"cursor": [detail]}) from error
+    def encode_cursor(self, cursor: Cursor) -> str:
+        """The link to a page; its cursor is signed for this list, so that nobody makes another."""
+        signed = self.signer.sign_object([cursor.offset, cursor.reverse, cursor.position])
+        return replace_query_param(self.base_url or "", self.cursor_query_param, signed)
 
     def decode_cursor(self, request: Request) -> Cursor | None:
-        """DRF decodes leniently; what decodes to nothing is no cursor of ours."""
-        cursor = super().decode_cursor(request)
-        if cursor is not None and cursor.position is None and not cursor.offset:
-            raise NotFound
-        return cursor
+        self.signer = Signer(salt=f"cursor:{request.resolver_match.route}")
+        signed = request.query_params.get(self.cursor_query_param)
+        try:
+            return None if signed is None else Cursor(*self.signer.unsign_object(signed))
+        except BadSignature as error:
+            detail = ErrorDetail("This cursor is not one of ours.", "invalid_cursor")
+            raise ValidationError({self.cursor_query_param: [detail]}) from error
 
     def get_page_size(self, request: Request) -> int:
         text = request.query_params.get("limit", str(self.page_size))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+from installments import services
 from installments.tests import stories
 from installments.tests.stories import at, daily, event_types, parts, statuses
 from webhooks.models import Event
@@ -82,6 +83,24 @@ def test_east_of_greenwich_is_due_earlier(agree, wallet):
     agree("ada", MONTHS, timezone="Asia/Tokyo")
 
     assert stories.sweep(at("03-01", hour=0, minute=0)).paid == 1
+
+
+def test_a_part_due_on_the_day_of_activation_does_not_wait_for_nine(agree, wallet):
+    wallet("ada", 10_000)
+    order = agree("ada", MONTHS, now=at("03-01", hour=1))
+
+    assert stories.sweep(at("03-01", hour=1)).paid == 1
+    assert statuses(order) == ["paid", "pending", "pending"]
+
+
+def test_an_order_activated_late_is_due_at_once(agree, wallet):
+    wallet("ada", 10_000)
+    order = agree("ada", MONTHS, activate=False)
+    services.activate_order(order_id=order.id, by=stories.BY, now=at("04-01", hour=1))
+
+    stories.sweep(at("04-01", hour=1))
+
+    assert statuses(order) == ["paid", "paid", "pending"]
 
 
 def test_downtime_is_caught_up(agree, wallet):

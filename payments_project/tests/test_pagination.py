@@ -118,7 +118,7 @@ def cursor(text):
 
 TAMPERED = [
     "x", "%00", "é", "====", "cD0", "A" * 5000, cursor("p=abc"), cursor("p=\x00"), cursor("o=abc"),
-    cursor("p=' OR 1=1"), cursor("p=1.5"), cursor("p=99999999999999999999999999"), cursor("o=-1"),
+    cursor("p=' OR 1=1"), cursor("p=1.5"), cursor("o=-1"),
     cursor("p=01a20a75-46b5-7496-8340-6a8e59aa59ebx"),
 ]  # fmt: skip
 
@@ -199,3 +199,11 @@ def test_a_filter_without_sense_is_refused(path, api):
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59-14:00"])
 def test_the_ends_of_time_are_no_fault_of_ours(moment, api):
     assert api.get(f"/wallets?created_gte={moment}").status_code in {200, 400}
+
+
+def test_a_position_beyond_all_numbers_is_no_fault_of_ours(api):
+    api.post("/wallets", {"customer_id": "ada"})
+
+    answer = ask(api, "/wallets/ada/ledger", cursor=cursor("p=" + "9" * 30))
+
+    assert answer.status_code in {200, 400}

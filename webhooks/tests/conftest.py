@@ -56,7 +56,7 @@ class Receiver(ThreadingHTTPServer):
 
 class _Receive(BaseHTTPRequestHandler):
     def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         answer = self.server.next_answer((self.path, dict(self.headers.items()), body))
         self.send_response(answer.status)
         for name, value in answer.headers.items():
@@ -68,6 +68,8 @@ class _Receive(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
         self.wfile.write(answer.body)
+
+    do_GET = do_POST  # what a redirect that is followed becomes
 
     def log_message(self, format, *args):  # noqa: A002
         """Silent."""

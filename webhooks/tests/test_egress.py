@@ -48,9 +48,10 @@ def resolve(monkeypatch):
     return resolve
 
 
-def test_a_redirect_is_not_followed(receive):
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(status, receive):
     target = receive()
-    receiver = receive(Answer(301, {"Location": target.url}))
+    receiver = receive(Answer(status, {"Location": target.url}))
 
     answer = post(receiver)
 
