@@ -27,7 +27,7 @@ S = ChargeStatus
 # Which states a charge may come from. A charge may also be born succeeded, processing or failed,
 # when its claim is decided in the transaction that creates it.
 SOURCES: dict[ChargeStatus, list[ChargeStatus]] = {
-    S.PROCESSING: [S.PENDING, S.PROCESSING, S.UNKNOWN],
+    S.PROCESSING: [S.PENDING, S.PROCESSING],
     S.SUCCEEDED: [S.PENDING, S.PROCESSING, S.REQUIRES_ACTION, S.UNKNOWN],
     S.FAILED: [S.PENDING, S.PROCESSING, S.REQUIRES_ACTION, S.UNKNOWN],
     S.UNKNOWN: [S.PROCESSING, S.UNKNOWN],

@@ -258,7 +258,7 @@ def _ask_processor(charge: Charge, *, by: Actor, now: datetime) -> Charge:
     except gateway.Refused as refusal:
         return _settle(charge, _refused(charge, refusal), by=by, now=now)
     except gateway.NotExecuted as error:
-        return _park(charge, ChargeStatus.PROCESSING, backoff.NOT_EXECUTED, str(error), now)
+        return _park(charge, ChargeStatus(charge.status), backoff.NOT_EXECUTED, str(error), now)
     except gateway.NotUnderstood as error:
         return _park(
             charge, ChargeStatus.UNKNOWN, backoff.UNKNOWN, str(error), now, review=str(error)

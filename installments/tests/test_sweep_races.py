@@ -147,3 +147,15 @@ def process_if_free(order):
         return stories.process(stories.part(order, 4), NOW)
     except (stories.services.ChargeInProgress, stories.services.InvalidTransition):
         return None
+
+
+def test_parts_of_one_order_whose_cards_answer_at_once_add_up(agree, sandbox):
+    order = agree("ada", daily(16), payment_method=VISA)
+    stories.sweep(NOW)
+
+    answers = race(*[stories.collect_cards] * 2)
+
+    order.refresh_from_db()
+    assert no_errors(answers)
+    assert (order.status, order.amount_paid) == ("completed", 1600)
+    assert stories.event_types(order).count("installment_order.completed") == 1

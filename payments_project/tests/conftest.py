@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -16,9 +17,10 @@ APPS = ("partners_", "webhooks_", "wallets_", "charges_", "installments_")
 MEMBERS = {"type", "title", "status", "detail", "code", "request_id", "errors"}
 
 
-def operations():
+def operations() -> list[tuple[str, str, dict[str, Any]]]:
     """(method, path, operation) of the OpenAPI schema."""
-    schema = SchemaGenerator().get_schema(request=None, public=True)
+    generator: Any = SchemaGenerator
+    schema = generator().get_schema(request=None, public=True)
     return [
         (method, path, operation)
         for path, methods in schema["paths"].items()
@@ -42,7 +44,7 @@ def problem(answer):
 class Raw:
     """A JSON literal as it stands."""
 
-    def __init__(self, text):
+    def __init__(self, text: str) -> None:
         self.text = text
 
     def __repr__(self):

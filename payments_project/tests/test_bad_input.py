@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from charges.serializers import ChargeBody, PaymentMethodBody
 from installments.serializers import OrderBody
+from partners.serializers import Body
 from payments_project.tests.bad_values import bad_values, places
 from payments_project.tests.conftest import dump, operations, problem
 from wallets.serializers import MovementBody, WalletBody, WalletChanges
@@ -43,8 +44,8 @@ ENDPOINT = {"url": "https://8.8.8.8/", "event_types": ["charge.failed"], "descri
 class Write(NamedTuple):
     method: str
     path: str
-    body: type
-    examples: list
+    body: type[Body]
+    examples: list[dict[str, Any]]
 
 
 WRITES = [

@@ -112,7 +112,7 @@ def test_a_limit_outside_1_to_100_is_refused(path, api):
     assert {p["errors"][0]["field"] for p in problems.values()} == {"limit"}
 
 
-def cursor(text):
+def cursor(text: str) -> str:
     return quote(b64encode(text.encode()).decode())
 
 

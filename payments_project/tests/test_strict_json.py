@@ -27,7 +27,6 @@ def refuse(send, written):
 
 
 MALFORMED = {
-    "empty": b"",
     "no json": b"customer_id=ada",
     "cut short": b'{"customer_id": "ada"',
     "two values": b'{"customer_id": "ada"} {}',
@@ -59,9 +58,13 @@ MALFORMED = {
 
 
 def test_malformed_json_is_refused(refuse):
-    statuses = {name: refuse(raw)["status"] for name, raw in MALFORMED.items()}
+    codes = {name: refuse(raw)["code"] for name, raw in MALFORMED.items()}
 
-    assert statuses == dict.fromkeys(MALFORMED, 400)
+    assert codes == dict.fromkeys(MALFORMED, "parse_error")
+
+
+def test_an_empty_body_lacks_its_fields(refuse):
+    assert refuse(b"")["code"] == "validation_error"
 
 
 def test_32_levels_are_read():

@@ -20,6 +20,13 @@ def deliver_at(moment):
         return services.deliver_due()
 
 
+def deliver_and_close():
+    try:
+        services.deliver_due()
+    finally:
+        connection.close()
+
+
 def wait_until(condition):
     deadline = time.monotonic() + 5
     while not condition():
@@ -155,7 +162,7 @@ def test_a_slow_endpoint_does_not_delay_another(receive, subscribe, publish, sho
     subscribe(fine)
     for _ in range(3):
         publish()
-    run = threading.Thread(target=services.deliver_due)
+    run = threading.Thread(target=deliver_and_close)
 
     run.start()
     wait_until(lambda: len(fine.got) == 3)
