@@ -25,7 +25,8 @@ class NewestFirst(CursorPagination):
         return replace_query_param(self.base_url or "", self.cursor_query_param, signed)
 
     def decode_cursor(self, request: Request) -> Cursor | None:
-        self.signer = Signer(salt=f"cursor:{request.resolver_match.route}")
+        match = request.resolver_match
+        self.signer = Signer(salt=f"cursor:{match.route if match else request.path}")
         signed = request.query_params.get(self.cursor_query_param)
         try:
             return None if signed is None else Cursor(*self.signer.unsign_object(signed))

@@ -72,4 +72,4 @@ def paid(card):
     return "succeeded", ["charge.succeeded"], [card] if card else [], 0
 
 
-NOT_PAID = ("failed", ["charge.failed"], [], 0)
+NOT_PAID: tuple[str, list[str], list[int], int] = ("failed", ["charge.failed"], [], 0)

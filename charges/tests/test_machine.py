@@ -34,7 +34,7 @@ CARDS = st.sampled_from(["", CARD, DECLINED])
 FAULTS = st.sampled_from(["drop_before", "drop_after", "error_500_after", "rate_limit_429"])
 SPLITS = st.sampled_from([[], [{"recipient": "bob", "percentage": "12.5"}]])
 modest = settings(
-    deadline=None, max_examples=10, stateful_step_count=14, suppress_health_check=list(HealthCheck)
+    deadline=None, max_examples=6, stateful_step_count=12, suppress_health_check=list(HealthCheck)
 )
 
 

@@ -43,7 +43,7 @@ def api(sandbox: Sandbox) -> Iterator[stripe.V1Services]:
         http_client=impatient,
     )
     yield client.v1
-    impatient.close()  # type: ignore[no-untyped-call]
+    impatient.close()
 
 
 def succeeded(sandbox: Sandbox) -> int:
