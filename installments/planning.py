@@ -60,7 +60,6 @@ class NewOrder:
     timezone: str = "UTC"
     payment_method: str = ""
     split_instructions: Sequence[Instruction] = ()
-    auto_apply: bool = False
     description: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
 

@@ -89,7 +89,6 @@ class OrderBody(Body):
     timezone = TimezoneField(default="UTC", max_length=64)
     payment_method = PaymentMethodIdField(required=False, default="")
     split_instructions = SplitInstructionsField()
-    auto_apply = FlagField(default=False)
     description = TextField(max_length=500, required=False, default="", allow_blank=True)
     metadata = MetadataField()
     activate = FlagField(default=True)

@@ -298,7 +298,6 @@ def _order(partner_id: UUID, new: NewOrder, plan: Plan, now: datetime) -> Instal
         retry_policy=retries.STANDARD,
         card=new.payment_method,
         split_instructions=list(new.split_instructions),
-        auto_apply=new.auto_apply,
         description=new.description,
         metadata=new.metadata,
         created_at=now,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from datetime import date
 from typing import Any, NamedTuple
 
 import pytest
@@ -15,20 +16,21 @@ from payments_project.tests.conftest import dump, operations, problem
 from wallets.serializers import MovementBody, WalletBody, WalletChanges
 from webhooks.serializers import EndpointBody, EndpointChanges
 
+NEXT_YEAR = date.today().year + 1  # noqa: DTZ011 -- any zone's will do
 BY_PERCENTAGE = [{"recipient": "bob", "percentage": "12.5"}]
 BY_AMOUNT = [{"recipient": "bob", "amount": "5.00"}]
 RULE = {
     "customer_id": "ada", "amount": "100.00", "currency": "USD", "installment_count": 3,
-    "frequency": "monthly", "interval": 1, "first_due_date": "2027-01-31", "down_payment": "10.00",
+    "frequency": "monthly", "interval": 1, "first_due_date": f"{NEXT_YEAR}-01-31", "down_payment": "10.00",
     "remainder": "spread", "installment_amount": "30.00", "timezone": "UTC",
-    "payment_method": "pm_card_visa", "split_instructions": BY_PERCENTAGE, "auto_apply": False,
+    "payment_method": "pm_card_visa", "split_instructions": BY_PERCENTAGE,
     "description": "a sofa", "metadata": {"a": 1}, "activate": False,
 }  # fmt: skip
 SCHEDULE = {
     "customer_id": "ada", "amount": "100.00", "split_instructions": BY_AMOUNT,
     "schedule": [
-        {"amount": "60.00", "due_date": "2027-01-31"},
-        {"amount": "40.00", "due_date": "2027-02-28"},
+        {"amount": "60.00", "due_date": f"{NEXT_YEAR}-01-31"},
+        {"amount": "40.00", "due_date": f"{NEXT_YEAR}-02-28"},
     ],
 }  # fmt: skip
 CHARGE = {

@@ -26,7 +26,7 @@ def ada(api):
         api.post("/charges", {"customer_id": "ada", "amount": "1.00"})
         api.post("/webhooks/endpoints", {"url": "http://127.0.0.1:1/"})
         order = {"customer_id": "ada", "amount": "9.00", "installment_count": 1}
-        api.post("/installments/orders", order | {"first_due_date": "2027-01-01"})
+        api.post("/installments/orders", order)
     return api
 
 
