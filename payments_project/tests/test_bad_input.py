@@ -21,7 +21,8 @@ BY_PERCENTAGE = [{"recipient": "bob", "percentage": "12.5"}]
 BY_AMOUNT = [{"recipient": "bob", "amount": "5.00"}]
 RULE = {
     "customer_id": "ada", "amount": "100.00", "currency": "USD", "installment_count": 3,
-    "frequency": "monthly", "interval": 1, "first_due_date": f"{NEXT_YEAR}-01-31", "down_payment": "10.00",
+    "frequency": "monthly", "interval": 1, "first_due_date": f"{NEXT_YEAR}-01-31",
+    "down_payment": "10.00",
     "remainder": "spread", "installment_amount": "30.00", "timezone": "UTC",
     "payment_method": "pm_card_visa", "split_instructions": BY_PERCENTAGE,
     "description": "a sofa", "metadata": {"a": 1}, "activate": False,
