@@ -1,253 +1,43 @@
-"""Staff pages of partners and API keys, and what the staff pages of every app are made of."""
+"""Staff pages of partners and API keys."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime, time
-from functools import cache
-from typing import Any, TypeVar
-from uuid import UUID
-
-from django.apps import apps
-from django.contrib import admin
-from django.core.paginator import Paginator
-from django.db import models, transaction
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
-from django.urls import NoReverseMatch, reverse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
 from django.utils import timezone
-from django.utils.functional import cached_property
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin, TabularInline
-from unfold.contrib.filters.admin import (
-    AutocompleteSelectFilter,
-    ChoicesCheckboxFilter,
-    RangeDateFilter,
+from unfold.admin import TabularInline
+from unfold.contrib.filters.admin import DropdownFilter
+from unfold.decorators import action
+from unfold.enums import ActionVariant
+from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+
+from partners import access, services
+from partners.models import ALL_SCOPES, ApiKey, Partner, Scope
+from partners.staff import (
+    BY_PARTNER,
+    BY_PERIOD,
+    DANGER,
+    PARTNER,
+    SUCCESS,
+    WARNING,
+    DoorAdmin,
+    ReadOnlyInline,
+    RowAdmin,
+    badge,
+    column,
+    link,
 )
-from unfold.datasets import BaseDataset
-from unfold.utils import display_for_label, parse_date_str
-
-from partners import access
-from partners.models import ALL_SCOPES, ApiKey, Partner
-
-COUNTED = 10_000
-ID_OF_PROCESSOR = ("pi_", "pm_", "cus_")
-SUCCESS, INFO, WARNING, DANGER = "success", "info", "warning", "danger"
-
-Row = Any
-"""A row of whichever model the page lists."""
-Column = Callable[[Row], Any]
-M = TypeVar("M", bound=models.Model)
-
-
-def column(name: str, show: Column, *, ordering: str | None = None) -> Column:
-    """What `show` makes of a row, as a column of a list and as a line of a detail page."""
-
-    @admin.display(description=name, ordering=ordering)
-    def shown(row: Row) -> Any:
-        return show(row)
-
-    shown.__name__ = name.replace(" ", "_")
-    return shown
-
-
-def badge(value: str, colours: dict[str, str]) -> SafeString:
-    """The state in its colour; grey when it has none."""
-    label: SafeString = display_for_label((value, value.replace("_", " ")), "-", colours)
-    return label
-
-
-def state(colours: dict[str, str], field: str = "status") -> Column:
-    return column(field, lambda row: badge(getattr(row, field), colours), ordering=field)
-
-
-def short(pk: object) -> SafeString:
-    """The end of an id, where UUIDs of one moment differ; the whole of it as the tooltip."""
-    return format_html('<span class="font-mono" title="{}">…{}</span>', pk, str(pk)[-8:])
-
-
-def code(text: str) -> SafeString:
-    """Stored text as it is, line breaks kept."""
-    return format_html('<pre class="whitespace-pre-wrap break-all text-xs">{}</pre>', text)
-
-
-def link(to: str, pk: object, text: object = None) -> str | None:
-    """A link to a row of the model called `to`, or its text alone where there is no such page.
-
-    Models are named, not imported, so that an app can point at rows of those above it.
-    """
-    if pk is None:
-        return None
-    shown = short(pk) if text is None else text
-    try:
-        url = reverse(_change_page(to), args=[pk])
-    except NoReverseMatch:
-        return format_html("{}", shown)
-    return format_html('<a href="{}" class="text-link">{}</a>', url, shown)
-
-
-@cache
-def _change_page(model_name: str) -> str:
-    apps_of = {model._meta.model_name: model._meta.app_label for model in apps.get_models()}
-    return f"admin:{apps_of.get(model_name)}_{model_name}_change"
-
-
-ID = column("id", lambda row: short(row.pk))
-PARTNER = column(
-    "partner",
-    lambda row: link("partner", row.partner_id, row.partner),
-    ordering="partner__name",
-)
-
-
-class PeriodFilter(RangeDateFilter):
-    """Whole days, the last one included, in the current time zone."""
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[M]) -> QuerySet[M]:
-        for edge, lookup, moment in (("from", "gte", time.min), ("to", "lte", time.max)):
-            day = parse_date_str(self.used_parameters.get(f"{self.field_path}_{edge}"))
-            if day is not None:
-                limit = datetime.combine(day, moment, timezone.get_current_timezone())
-                queryset = queryset.filter(**{f"{self.field_path}__{lookup}": limit})
-        return queryset
-
-
-BY_PARTNER = ("partner", AutocompleteSelectFilter)
-BY_STATUS = ("status", ChoicesCheckboxFilter)
-BY_PERIOD = ("created_at", PeriodFilter)
-
-
-class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not generic at run time
-    """Counts no more than COUNTED rows: a list of millions opens like a short one."""
-
-    @cached_property
-    def count(self) -> int:
-        return self.object_list[:COUNTED].count()
-
-
-class RowAdmin(ModelAdmin):
-    """Lists that stay fast: bounded counts, joined owners, ids looked up exactly."""
-
-    paginator = BoundedPaginator
-    show_full_result_count = False
-    list_per_page = 50
-    list_filter_submit = True
-    list_select_related: Sequence[str] = ("partner",)
-    id_fields: Sequence[str] = ("id",)
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[M], search_term: str
-    ) -> tuple[QuerySet[M], bool]:
-        """An id, ours or the processor's, is equal to a field; other words are part of one."""
-        term = search_term.strip()
-        try:
-            fields, wanted = list(self.id_fields), UUID(term)
-        except ValueError:
-            if not term.startswith(ID_OF_PROCESSOR):
-                found: tuple[QuerySet[M], bool] = super().get_search_results(
-                    request, queryset, search_term
-                )
-                return found
-            fields, wanted = [], None
-        lookups: list[tuple[str, object]] = [(field, wanted) for field in fields]
-        lookups += [(field, term) for field in self.search_fields]
-        return queryset.filter(Q.create(lookups, connector=Q.OR)), False
-
-
-class ReadOnlyAdmin(RowAdmin):
-    """Rows that only doors write: nobody adds, changes or deletes them here, whoever they are."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Row = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Row = None) -> bool:
-        return False
-
-
-class ReadOnlyInline(TabularInline):
-    extra = 0
-    can_delete = False
-    hide_title = True
-    list_select_related: Sequence[str] = ()
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        rows: QuerySet[Any] = super().get_queryset(request)
-        return rows.select_related(*self.list_select_related) if self.list_select_related else rows
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Row = None) -> Sequence[Any]:
-        return list(self.fields)
-
-    def has_add_permission(self, request: HttpRequest, obj: Row = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Row = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Row = None) -> bool:
-        return False
-
-
-class _RelatedRows:
-    """The list of another page, cut down to what belongs to the row of this one."""
-
-    search_fields = ()
-    list_per_page = 10
-    rows: Callable[[str], Q]
-    extra_context: dict[str, str]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        everything: QuerySet[Any] = super().get_queryset(request)  # type: ignore[misc]
-        joined = everything.select_related(*self.list_select_related)  # type: ignore[attr-defined]
-        return joined.filter(self.rows(self.extra_context["object"]))
-
-
-def related(
-    model: type[models.Model],
-    page: type[RowAdmin],
-    *,
-    title: str,
-    columns: Sequence[str | Column],
-    rows: Callable[[str], Q],
-) -> type[BaseDataset]:
-    """A table under a detail page: those `rows` of the `model`, given the page's id, newest first.
-
-    For relations without a foreign key, and for those of many rows.
-    """
-    below = {"list_display": columns, "rows": staticmethod(rows)}
-    shown_by = type(f"Related{page.__name__}", (_RelatedRows, page), below)
-    contents = {"model": model, "model_admin": shown_by, "title": title}
-    return type(f"Related{model.__name__}", (BaseDataset,), contents)
-
-
-class _WithoutTransaction(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        # What Django's own does, without the transaction that it holds open around it.
-        answer: HttpResponse = self._changeform_view(  # type: ignore[attr-defined]
-            request, object_id, form_url, extra_context
-        )
-        return answer
-
-
-class DoorAdmin(RowAdmin, _WithoutTransaction):
-    """Forms whose save is a door, which begins and ends its transaction itself."""
-
-    def has_delete_permission(self, request: HttpRequest, obj: Row = None) -> bool:
-        return False
-
 
 KEY_STATES = {"live": SUCCESS, "expired": WARNING, "revoked": DANGER}
-KEY_COLUMNS = ["name", column("scopes", lambda key: scopes_of(key))]
 
 
 def key_state(key: ApiKey) -> SafeString:
@@ -258,6 +48,11 @@ def key_state(key: ApiKey) -> SafeString:
 
 def scopes_of(key: ApiKey) -> str:
     return "all" if set(key.scopes) == set(ALL_SCOPES) else ", ".join(key.scopes)
+
+
+def limit(partner: Partner) -> str:
+    own = partner.requests_per_minute
+    return f"{own:,}" if own else f"{settings.PARTNER_REQUESTS_PER_MINUTE:,} (default)"
 
 
 SCOPES = column("scopes", scopes_of)
@@ -277,7 +72,7 @@ class KeyInline(ReadOnlyInline):
 class PartnerAdmin(RowAdmin):
     list_display = [
         "name",
-        "requests_per_minute",
+        column("requests per minute", limit, ordering="requests_per_minute"),
         column("live keys", lambda partner: partner.live_keys),
         "created_at",
     ]
@@ -313,3 +108,92 @@ class PartnerAdmin(RowAdmin):
         super().save_model(request, obj, form, change)
         # Limits are remembered with keys; before the commit the old ones would be read again.
         transaction.on_commit(access.forget_all)
+
+
+class KeyState(DropdownFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        return [(name, name) for name in KEY_STATES]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> QuerySet[ApiKey]:
+        is_expired = Q(expires_at__isnull=False, expires_at__lte=timezone.now())
+        by_state = {
+            "live": Q(revoked_at=None) & ~is_expired,
+            "expired": Q(revoked_at=None) & is_expired,
+            "revoked": Q(revoked_at__isnull=False),
+        }
+        return queryset.filter(by_state.get(self.value(), Q()))
+
+
+class NewKey(ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    scopes = forms.MultipleChoiceField(
+        choices=Scope.choices, initial=ALL_SCOPES, widget=UnfoldAdminCheckboxSelectMultipleWidget
+    )
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(DoorAdmin):
+    form = NewKey
+    list_display = ["prefix", PARTNER, "name", SCOPES, STATE, "last_used_at", "created_at"]
+    list_filter = [BY_PARTNER, KeyState, BY_PERIOD]
+    search_fields = ["prefix", "name"]
+    autocomplete_fields = ["partner"]
+    fieldsets = [
+        (None, {"fields": ["prefix", "partner", "name", SCOPES, STATE]}),
+        ("Times", {"fields": ["created_at", "last_used_at", "expires_at", "revoked_at"]}),
+    ]
+    add_fieldsets = [(None, {"fields": ["partner", "name", "scopes", "expires_at"]})]
+    actions = ["revoke"]
+    actions_detail = ["revoke_this"]
+
+    def has_change_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
+        return False
+
+    def has_revoke_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return request.user.has_perm("partners.change_apikey")
+
+    def save_model(
+        self, request: HttpRequest, obj: ApiKey, form: ModelForm[ApiKey], change: bool
+    ) -> None:
+        made, text = services.create_api_key(
+            partner=obj.partner,
+            now=timezone.now(),
+            name=obj.name,
+            scopes=obj.scopes,
+            expires_at=obj.expires_at,
+        )
+        obj.pk = made.pk
+        obj.refresh_from_db()
+        messages.warning(request, f"Copy the key now, it is not shown again: {text}")
+
+    @admin.action(description="Revoke selected keys", permissions=["revoke"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        for key in queryset.filter(revoked_at=None):
+            self._revoke(request, key)
+
+    @action(  # type: ignore[untyped-decorator]
+        description="Revoke",
+        permissions=["revoke"],
+        icon="block",
+        variant=ActionVariant.DANGER,
+        dialog={
+            "title": "Revoke this key",
+            "description": "Requests with it are refused from now on. This cannot be undone.",
+            "form_class": BaseDialogForm,
+            "form_submit_text": "Revoke",
+        },
+    )
+    def revoke_this(
+        self, request: HttpRequest, form: BaseDialogForm, object_id: str
+    ) -> HttpResponse:
+        self._revoke(request, get_object_or_404(ApiKey, pk=object_id))
+        # The dialog is answered by htmx, which would follow a plain redirect inside itself.
+        page = reverse("admin:partners_apikey_change", args=[object_id])
+        return HttpResponse(headers={"HX-Redirect": page})
+
+    def _revoke(self, request: HttpRequest, key: ApiKey) -> None:
+        services.revoke_api_key(api_key=key, now=timezone.now())
+        self.log_change(request, key, "Revoked.")
+        messages.success(request, f"{key} is revoked.")

@@ -98,9 +98,11 @@ class LedgerTransaction(models.Model):
                 condition=Q(reference__isnull=False),
                 name="wallets_ledgertransaction_reference",
             ),
+            # Also the way from a charge to its transactions.
             models.UniqueConstraint(
-                fields=["charge_id"],
-                condition=Q(kind=Kind.CHARGE),
+                fields=["charge_id", "kind", "refund_id"],
+                condition=Q(charge_id__isnull=False),
+                nulls_distinct=False,
                 name="wallets_ledgertransaction_one_per_charge",
             ),
             models.UniqueConstraint(

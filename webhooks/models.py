@@ -51,7 +51,8 @@ class Endpoint(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.url
+        """Without the query, which may carry a token."""
+        return self.url.partition("?")[0]
 
 
 class Event(models.Model):

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
+from django.db import connection
+
+from charges import gateway
 from charges.models import Charge
 from charges.tests.steps import CARD, charge, collect, create, end_of, paid, paid_intents
-from wallets.tests.steps import race, wallet_of
+from wallets.tests.steps import BARRIER_SECONDS, race, wallet_of
 
 
 def test_of_24_charges_of_10_on_100_exactly_10_succeed(api, ada):
@@ -35,6 +40,34 @@ def test_eight_that_go_on_with_a_charge_collect_it_once(api, partner, poor_ada, 
     race(*[lambda: collect(made.id, now)] * 8)
     collect(made.id, now)
 
+    assert end_of(made.id) == paid(7000)
+
+
+def test_four_answers_at_once_settle_the_charge_once(partner, poor_ada, sandbox, now, monkeypatch):
+    sandbox.fault("drop_after", path="/confirm")
+    made = create(partner, now)
+    retrieve, everybody, arrived = gateway.retrieve, threading.Barrier(4), threading.Semaphore(0)
+
+    def retrieve_together(charge):
+        intent = retrieve(charge)
+        arrived.release()
+        everybody.wait(BARRIER_SECONDS)
+        return intent
+
+    def go_on():
+        try:
+            return collect(made.id, now).status
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(gateway, "retrieve", retrieve_together)
+    with ThreadPoolExecutor(4) as pool:
+        asked = []
+        for _ in range(4):
+            asked.append(pool.submit(go_on))
+            arrived.acquire(timeout=BARRIER_SECONDS)
+
+    assert {one.result() for one in asked} == {"succeeded"}
     assert end_of(made.id) == paid(7000)
 
 

@@ -1,0 +1,132 @@
+"""Staff pages of people and of the schedule, in the look of the rest, and the sidebar."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth import admin as auth
+from django.contrib.auth.models import Group, User
+from django.http import HttpRequest
+from django.urls import reverse
+from django_celery_beat import admin as beat
+from django_celery_beat.models import (
+    ClockedSchedule,
+    CrontabSchedule,
+    IntervalSchedule,
+    PeriodicTask,
+    SolarSchedule,
+)
+from unfold.admin import ModelAdmin
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+BEAT = [ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule]
+admin.site.unregister([User, Group, *BEAT])
+
+# Group: its pages, each with the icon (fonts.google.com/icons) and the model listed there.
+PAGES: dict[str, list[tuple[str, str, str]]] = {
+    "Payments": [
+        ("Orders", "receipt_long", "installments.installmentorder"),
+        ("Installments", "event_repeat", "installments.installment"),
+        ("Charges", "payments", "charges.charge"),
+        ("Saved cards", "credit_card", "charges.paymentmethod"),
+        ("Processor customers", "badge", "charges.processorcustomer"),
+    ],
+    "Wallets and ledger": [
+        ("Wallets", "account_balance_wallet", "wallets.wallet"),
+        ("Ledger transactions", "balance", "wallets.ledgertransaction"),
+        ("Ledger entries", "list_alt", "wallets.ledgerentry"),
+    ],
+    "Webhooks": [
+        ("Events", "bolt", "webhooks.event"),
+        ("Deliveries", "outbox", "webhooks.delivery"),
+        ("Attempts", "send", "webhooks.attempt"),
+        ("Endpoints", "webhook", "webhooks.endpoint"),
+    ],
+    "Partners": [
+        ("Partners", "storefront", "partners.partner"),
+        ("API keys", "key", "partners.apikey"),
+    ],
+    "Operation": [
+        ("Sweeps", "mop", "installments.sweep"),
+        ("Periodic tasks", "schedule", "django_celery_beat.periodictask"),
+        ("Intervals", "timer", "django_celery_beat.intervalschedule"),
+        ("Crontabs", "calendar_clock", "django_celery_beat.crontabschedule"),
+    ],
+    "Staff": [
+        ("Users", "person", "auth.user"),
+        ("Groups", "group", "auth.group"),
+    ],
+}
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """The sidebar: the pages that the person may see, groups without any left out."""
+    groups = {
+        name: [_item(page) for page in pages if _may_see(request, page)]
+        for name, pages in PAGES.items()
+    }
+    overview = {"title": "Overview", "icon": "dashboard", "link": reverse("admin:index")}
+    return [{"items": [overview]}] + [
+        {"title": name, "items": items, "separator": True}
+        for name, items in groups.items()
+        if items
+    ]
+
+
+def _item(page: tuple[str, str, str]) -> dict[str, str]:
+    title, icon, label = page
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse(f"admin:{label.replace('.', '_')}_changelist"),
+    }
+
+
+def _may_see(request: HttpRequest, page: tuple[str, str, str]) -> bool:
+    app, model = page[2].split(".")
+    return any(request.user.has_perm(f"{app}.{may}_{model}") for may in ("view", "change"))
+
+
+@admin.register(User)
+class UserAdmin(auth.UserAdmin, ModelAdmin):  # type: ignore[type-arg]
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+
+
+@admin.register(Group)
+class GroupAdmin(auth.GroupAdmin, ModelAdmin):
+    pass
+
+
+class TaskSelect(UnfoldAdminSelectWidget, beat.TaskSelectWidget):
+    """The registered tasks, in the look of the other fields."""
+
+
+class PeriodicTaskForm(beat.PeriodicTaskForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["task"].widget = UnfoldAdminTextInputWidget()
+        self.fields["regtask"].widget = TaskSelect()
+
+
+@admin.register(PeriodicTask)
+class PeriodicTaskAdmin(beat.PeriodicTaskAdmin, ModelAdmin):
+    form = PeriodicTaskForm
+
+
+@admin.register(CrontabSchedule)
+class CrontabScheduleAdmin(beat.CrontabScheduleAdmin, ModelAdmin):
+    pass
+
+
+@admin.register(ClockedSchedule)
+class ClockedScheduleAdmin(beat.ClockedScheduleAdmin, ModelAdmin):
+    pass
+
+
+@admin.register(IntervalSchedule, SolarSchedule)
+class ScheduleAdmin(ModelAdmin):
+    pass

@@ -1,0 +1,236 @@
+"""Staff pages of events, endpoints and deliveries."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+from unfold.contrib.filters.admin import BooleanRadioFilter, DropdownFilter
+
+from partners.staff import (
+    BY_PARTNER,
+    BY_PERIOD,
+    BY_STATUS,
+    DANGER,
+    ID,
+    INFO,
+    LINE,
+    PARTNER,
+    SUCCESS,
+    WARNING,
+    DoorAdmin,
+    PeriodFilter,
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    badge,
+    code,
+    column,
+    line,
+    link,
+    related,
+    state,
+)
+from webhooks import services
+from webhooks.models import Attempt, Delivery, DeliveryStatus, Endpoint, Event
+from webhooks.serializers import shown_url
+
+DELIVERY_STATES = {
+    DeliveryStatus.PENDING.value: INFO,
+    DeliveryStatus.DELIVERED.value: SUCCESS,
+    DeliveryStatus.FAILED.value: WARNING,
+    DeliveryStatus.EXHAUSTED.value: DANGER,
+}
+ENDPOINT_STATES = {"active": SUCCESS, "failing": WARNING, "disabled": DANGER}
+STATUS = state(DELIVERY_STATES)
+
+
+def resource(event: Event) -> str | None:
+    """A link to what the event is about: `installment_order.activated` names its model."""
+    name = event.type.partition(".")[0]
+    return link(name.replace("_", ""), event.resource_id)
+
+
+def endpoint_state(endpoint: Endpoint) -> SafeString:
+    if endpoint.deleted_at is not None:
+        return badge("deleted", ENDPOINT_STATES)
+    if not endpoint.is_active:
+        return badge("disabled", ENDPOINT_STATES)
+    return badge("failing" if endpoint.failing_since else "active", ENDPOINT_STATES)
+
+
+def result(attempt: Attempt) -> SafeString:
+    """The status that the receiver answered with, red unless it is a success (2xx)."""
+    status = attempt.response_status
+    is_success = status is not None and 200 <= status < 300 and not attempt.error
+    text = str(status or "no answer")
+    return badge(text, {text: SUCCESS if is_success else DANGER})
+
+
+URL = column("URL", shown_url, ordering="url")
+SHORT_URL = column(
+    "URL", lambda endpoint: Truncator(shown_url(endpoint)).chars(LINE), ordering="url"
+)
+OWNER = column(
+    "partner",
+    lambda endpoint: link("partner", endpoint.partner_id, endpoint.partner) or "operator",
+    ordering="partner__name",
+)
+EVENT_TYPES = column("event types", lambda endpoint: ", ".join(endpoint.event_types) or "all")
+EVENT = column("event", lambda delivery: link("event", delivery.event_id, delivery.event))
+ENDPOINT = column(
+    "endpoint",
+    lambda delivery: link(
+        "endpoint", delivery.endpoint_id, Truncator(shown_url(delivery.endpoint)).chars(LINE)
+    ),
+)
+DELIVERY = column("delivery", lambda attempt: link("delivery", attempt.delivery_id))
+RESULT = column("result", result)
+DURATION = column("duration", lambda attempt: f"{attempt.duration_ms:,} ms", ordering="duration_ms")
+
+
+class EventType(DropdownFilter):
+    """Event types of the catalogue, by `field`."""
+
+    title = "type"
+    parameter_name = "type"
+    field = "type"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        return [(name, name) for name in settings.EVENT_TYPES]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(**{self.field: self.value()}) if self.value() else queryset
+
+
+class DeliveredEventType(EventType):
+    title = "event type"
+    field = "event__type"
+
+
+class AttemptInline(ReadOnlyInline):
+    model = Attempt
+    fields = ["number", "started_at", RESULT, DURATION, "error", "response_excerpt"]
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    list_display = [
+        ID, EVENT, ENDPOINT, STATUS, "attempt_count", "next_attempt_at", PARTNER, "created_at",
+    ]  # fmt: skip
+    list_select_related = ["partner", "event", "endpoint"]
+    list_filter = [BY_PARTNER, BY_STATUS, DeliveredEventType, BY_PERIOD]
+    search_fields = ["endpoint__url"]
+    id_fields = ["id", "event_id", "endpoint_id", "event__resource_id"]
+    fieldsets = [
+        (None, {"fields": ["id", EVENT, ENDPOINT, STATUS, PARTNER]}),
+        (
+            "Progress",
+            {"fields": ["attempt_count", "next_attempt_at", "delivered_at", "created_at"]},
+        ),
+    ]
+    inlines = [AttemptInline]
+
+
+@admin.register(Attempt)
+class AttemptAdmin(ReadOnlyAdmin):
+    list_display = [
+        "id",
+        DELIVERY,
+        "number", RESULT, DURATION, line("error"), "started_at",
+    ]  # fmt: skip
+    list_select_related = ["delivery"]
+    list_filter = [("delivery__partner", BY_PARTNER[1]), ("started_at", PeriodFilter)]
+    ordering = ["-id"]
+    search_fields = ["error"]
+    id_fields = ["delivery_id", "delivery__event_id", "delivery__endpoint_id"]
+    fields = [
+        DELIVERY,
+        "number", "started_at", RESULT, DURATION, "error",
+        column("answer", lambda attempt: code(attempt.response_excerpt)),
+    ]  # fmt: skip
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnlyAdmin):
+    RESOURCE = column("resource", resource)
+    list_display = [ID, "type", RESOURCE, "sequence", PARTNER, "created_at"]
+    list_filter = [BY_PARTNER, EventType, BY_PERIOD]
+    search_fields = ["request_id"]
+    id_fields = ["id", "resource_id"]
+    fieldsets = [
+        (None, {"fields": ["id", "type", RESOURCE, "sequence", PARTNER]}),
+        ("Origin", {"fields": ["request_id", "created_at"]}),
+        (
+            "Data",
+            {"fields": [column("data", lambda event: code(_indented(event.data)))]},
+        ),
+    ]
+    change_form_datasets = [
+        related(
+            Delivery,
+            DeliveryAdmin,
+            title="Deliveries",
+            columns=[ID, ENDPOINT, STATUS, "attempt_count", "next_attempt_at", "delivered_at"],
+            rows=lambda event_id: Q(event_id=event_id),
+        )
+    ]
+
+
+def _indented(data: str) -> str:
+    return json.dumps(json.loads(data), indent=2, ensure_ascii=False)
+
+
+@admin.register(Endpoint)
+class EndpointAdmin(DoorAdmin):
+    STATE = column("state", endpoint_state)
+    list_display = [
+        SHORT_URL,
+        OWNER,
+        EVENT_TYPES,
+        STATE,
+        "failing_since",
+        line("description"),
+        "created_at",
+    ]
+    list_filter = [BY_PARTNER, ("is_active", BooleanRadioFilter), BY_PERIOD]
+    search_fields = ["url", "description"]
+    readonly_fields = [
+        "id", URL, OWNER, EVENT_TYPES, STATE, "failing_since", "disabled_reason", "deleted_at",
+        "created_at", "updated_at",
+    ]  # fmt: skip
+    fieldsets = [
+        (None, {"fields": ["id", URL, OWNER, EVENT_TYPES, "description", "is_active"]}),
+        ("Health", {"fields": [STATE, "failing_since", "disabled_reason"]}),
+        ("Times", {"fields": ["created_at", "updated_at", "deleted_at"]}),
+    ]
+    change_form_datasets = [
+        related(
+            Delivery,
+            DeliveryAdmin,
+            title="Latest deliveries",
+            columns=[ID, EVENT, STATUS, "attempt_count", "next_attempt_at", "created_at"],
+            rows=lambda endpoint_id: Q(endpoint_id=endpoint_id),
+        )
+    ]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Endpoint | None = None) -> bool:
+        """The operator's endpoints follow the setting WEBHOOK_URLS, the deleted stay so."""
+        is_fixed = obj is not None and (obj.partner_id is None or obj.deleted_at is not None)
+        return not is_fixed and super().has_change_permission(request, obj)
+
+    def save_model(
+        self, request: HttpRequest, obj: Endpoint, form: ModelForm[Endpoint], change: bool
+    ) -> None:
+        changes = {name: form.cleaned_data[name] for name in form.changed_data}
+        services.update_endpoint(endpoint=obj, changes=changes, now=timezone.now())
