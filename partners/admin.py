@@ -107,7 +107,7 @@ class PartnerAdmin(RowAdmin):
             obj.created_at = timezone.now()
         super().save_model(request, obj, form, change)
         # Limits are remembered with keys; before the commit the old ones would be read again.
-        transaction.on_commit(access.forget_all)
+        transaction.on_commit(access.forget_all, robust=True)
 
 
 class KeyState(DropdownFilter):
