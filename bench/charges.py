@@ -105,9 +105,8 @@ TEMPLATE = rows.of(Charge(amount=1, currency="USD", status="succeeded", actor="b
 def _charge(cursor: psycopg2.extensions.cursor, partner_id: UUID, customer: str) -> None:
     now, charge_id, transaction_id = timezone.now(), uuid7(), uuid7()
     stamps = {"created_at": now, "updated_at": now}
-    cursor.execute(
-        ledger.LOCK, [rows.encode([{"partner_id": partner_id, "customer_id": customer}])]
-    )
+    key = {"partner_id": partner_id, "customer_id": customer}
+    cursor.execute(ledger.LOCK, [rows.encode([key]), 1])
     (row,) = cursor.fetchall()
     wallet = dict(zip(ledger.WALLET_COLUMNS, row, strict=True))
     charge = TEMPLATE | stamps | {"id": charge_id, "partner_id": partner_id, "succeeded_at": now}
@@ -127,7 +126,7 @@ def _charge(cursor: psycopg2.extensions.cursor, partner_id: UUID, customer: str)
         "wallet_id": wallet["id"], "balance_before": wallet["balance"], "balance_after": after,
     }  # fmt: skip
     balance = {"id": wallet["id"], "balance": after, "held": 0}
-    encoded = [rows.encode([balance]), rows.encode([transaction]), rows.encode([paid, entry])]
+    encoded = [rows.encode([balance]), 1, rows.encode([transaction]), rows.encode([paid, entry])]
     cursor.execute(ledger.POST, [now, *encoded])
     event = {"place": 0, "id": uuid7(), "partner_id": partner_id, "type": "charge.succeeded"}
     event |= {"resource_id": charge_id, "data": json.dumps(charge, default=str)}

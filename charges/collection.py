@@ -189,7 +189,7 @@ def _usable(charge: Charge, wallets: Wallets) -> Wallet | None:
 
 def _shortage(wallet: Wallet | None) -> str:
     if wallet is None:
-        return "There is no wallet to charge and no card."
+        return "There is no usable wallet and no card."
     return "The wallet does not cover the amount and there is no card."
 
 

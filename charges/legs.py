@@ -1,12 +1,15 @@
 """How a charge falls into a wallet leg and a card leg. Pure.
 
 Stripe refuses card payments below a minimum per currency (docs.stripe.com/currencies,
-"Minimum and maximum charge amounts"); elsewhere we ask for at least 1 minor unit.
+"Minimum and maximum charge amounts"); elsewhere we ask for at least 1 minor unit. Amounts of
+three-decimal currencies must end in 0 (ibid., "Three-decimal currencies").
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
+
+from wallets import money
 
 MINIMUM = {
     "USD": 50, "AED": 200, "AUD": 50, "BGN": 100, "BRL": 50, "CAD": 50, "CHF": 50, "CZK": 1500,
@@ -23,12 +26,15 @@ class Legs(NamedTuple):
 def divide(amount: int, *, available: int, currency: str, has_card: bool) -> Legs | None:
     """The wallet first, the rest by card; None when they cannot cover the amount.
 
-    A card leg below the processor's minimum takes from the wallet leg what it lacks.
+    A card leg below the processor's minimum, or not in its steps, takes from the wallet leg what
+    it lacks.
     """
     wallet = min(available, amount)
     if wallet == amount:
         return Legs(wallet, 0)
     if not has_card:
         return None
-    card = max(amount - wallet, min(MINIMUM.get(currency, 1), amount))
-    return Legs(amount - card, card)
+    step = 10 if money.exponent(currency) == 3 else 1
+    least = max(amount - wallet, min(MINIMUM.get(currency, 1), amount))
+    card = -(-least // step) * step
+    return Legs(amount - card, card) if card <= amount else None

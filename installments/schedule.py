@@ -89,9 +89,13 @@ def read_as_of(text: str) -> datetime:
     """A moment with its offset, or a date's last instant in UTC. Raises ValueError."""
     if DATE.fullmatch(text):
         return end_of(date.fromisoformat(text)) - timedelta(microseconds=1)
-    at = datetime.fromisoformat(text)
+    message = "A date (YYYY-MM-DD) or a time with its offset."
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(message) from error
     if at.tzinfo is None:
-        raise ValueError("A date (YYYY-MM-DD) or a time with its offset.")
+        raise ValueError(message)
     return at
 
 

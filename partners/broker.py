@@ -6,9 +6,10 @@ once, and for REST seconds nobody asks again, so that the API answers in bounded
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import redis
@@ -22,7 +23,7 @@ from redis.retry import Retry
 
 REST = 5.0
 TIMEOUT = 0.5
-NUDGE_GAP = 0.1
+NUDGE_GAP = 0.05
 
 logger = structlog.get_logger(__name__)
 
@@ -69,20 +70,30 @@ def ask(commands: Callable[[Any], None]) -> list[Any] | None:
     return answer
 
 
-_last_nudge: dict[str, float] = {}
+_nudges = threading.Lock()
+_waiting: set[str] = set()
 
 
-def nudge(task: str, *ids: str) -> None:
+def nudge(task: str) -> None:
     """After the commit, ask a worker to look now instead of at its next sweep.
 
-    Nudges without ids are coalesced: one in NUDGE_GAP seconds a process is enough.
+    Nudges are coalesced: one timer a task and process sends a single one for all that come within
+    NUDGE_GAP seconds.
     """
-    transaction.on_commit(lambda: _send(task, ids), robust=True)
+    transaction.on_commit(partial(_nudge_soon, task), robust=True)
 
 
-def _send(task: str, ids: tuple[str, ...]) -> None:
-    moment = time.monotonic()
-    if not ids and moment - _last_nudge.get(task, 0.0) < NUDGE_GAP:
-        return
-    _last_nudge[task] = moment
-    circuit.call(lambda: current_app.send_task(task, args=ids, retry=False, ignore_result=True))
+def _nudge_soon(task: str) -> None:
+    with _nudges:
+        if task in _waiting:
+            return
+        _waiting.add(task)
+    timer = threading.Timer(NUDGE_GAP, _send, [task])
+    timer.daemon = True
+    timer.start()
+
+
+def _send(task: str) -> None:
+    with _nudges:
+        _waiting.discard(task)
+    circuit.call(lambda: current_app.send_task(task, retry=False, ignore_result=True))

@@ -41,4 +41,8 @@ class StrictFilterBackend(DjangoFilterBackend):
             raise ValidationError(
                 {name: [ErrorDetail(message, "unknown_filter")] for name in unknown}
             )
+        for name, values in request.query_params.lists():
+            if len(values) > 1 or not values[0]:
+                message = "Give a filter once, with a value."
+                raise ValidationError({name: [ErrorDetail(message, "invalid_filter")]})
         return super().filter_queryset(request, queryset, view)

@@ -2,7 +2,8 @@
 
 The ORM's bulk methods spend more time in Python per row than PostgreSQL spends writing it;
 here a batch is one `json.dumps` and the column types come from the table itself
-(docs/decisions/0005-set-based-writes.md).
+(docs/decisions/0005-set-based-writes.md). Where rows are joined to a table, `LIMIT` tells the
+planner how many there are: of a JSON function it expects 100, and would scan the table for one.
 """
 
 from __future__ import annotations
@@ -65,8 +66,8 @@ def update(instances: Sequence[models.Model], fields: Sequence[str], *, where: s
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE {table} t SET {assignments} "
-            f"FROM json_populate_recordset(NULL::{table}, %s) x "
+            f"FROM (SELECT * FROM json_populate_recordset(NULL::{table}, %s) LIMIT %s) x "
             f"WHERE t.id = x.id AND ({where})",
-            [encode(rows)],
+            [encode(rows), len(instances)],
         )
         return int(cursor.rowcount)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
@@ -16,14 +17,29 @@ class PartnerExists(Exception):
         super().__init__(f"A partner named {name!r} exists.")
 
 
+class NameMissing(Exception):
+    def __init__(self) -> None:
+        super().__init__("A partner needs a name.")
+
+
 class UnknownScope(Exception):
     def __init__(self, scopes: Sequence[str]) -> None:
         known = ", ".join(ALL_SCOPES)
         super().__init__(f"Unknown scope: {', '.join(scopes)}. Known are {known}.")
 
 
+def find_partner(text: str) -> Partner | None:
+    """The partner of that id or name."""
+    try:
+        return Partner.objects.filter(id=UUID(text)).first()
+    except ValueError:
+        return Partner.objects.filter(name=text).first()
+
+
 def create_partner(*, name: str, now: datetime) -> Partner:
-    """A partner exists under that name. Raises PartnerExists."""
+    """A partner exists under that name. Raises NameMissing, PartnerExists."""
+    if not name.strip():
+        raise NameMissing
     try:
         with transaction.atomic(durable=True):
             return Partner.objects.create(name=name, created_at=now)

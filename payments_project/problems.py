@@ -186,7 +186,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:
     return respond(request, INVALID)
 
 
-def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
+def not_found(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:
     return respond(request, NOT_FOUND)
 
 

@@ -188,7 +188,7 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 SWEEPS = {
     "installments.sweep": 60,
     "charges.recover": 30,
-    "webhooks.deliver_due": 5,
+    "webhooks.deliver_due": 2,
     "webhooks.sync_operator_endpoints": 60,
 }
 CELERY_BEAT_SCHEDULE = {

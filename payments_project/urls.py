@@ -1,8 +1,8 @@
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from payments_project import health, pages
+from payments_project import health, pages, problems
 
 urlpatterns = [
     path("", pages.index),
@@ -17,6 +17,8 @@ urlpatterns = [
     path("", include("charges.urls")),
     path("", include("installments.urls")),
     path("", include("webhooks.urls")),
+    # Under DEBUG too, where Django would explain itself in HTML.
+    re_path(r"^(?!admin/|static/)", problems.not_found),
 ]
 
 handler400 = "payments_project.problems.bad_request"

@@ -23,7 +23,7 @@ WALLET_COLUMNS = rows.columns(Wallet)
 
 LOCK = f"""
 SELECT {", ".join(f"w.{column}" for column in WALLET_COLUMNS)} FROM wallets_wallet w
-JOIN json_to_recordset(%s) AS k (partner_id uuid, customer_id text)
+JOIN (SELECT * FROM json_to_recordset(%s) AS x (partner_id uuid, customer_id text) LIMIT %s) k
     ON w.partner_id = k.partner_id AND w.customer_id = k.customer_id
 ORDER BY w.id FOR UPDATE OF w
 """
@@ -31,7 +31,8 @@ ORDER BY w.id FOR UPDATE OF w
 POST = f"""
 WITH moved AS (
     UPDATE wallets_wallet w SET balance = x.balance, held = x.held, updated_at = %s
-    FROM json_to_recordset(%s) AS x (id uuid, balance bigint, held bigint) WHERE w.id = x.id
+    FROM (SELECT * FROM json_to_recordset(%s) AS y (id uuid, balance bigint, held bigint)
+          LIMIT %s) x WHERE w.id = x.id
 ), written AS (
     {rows.source(LedgerTransaction)}
 )
@@ -75,7 +76,7 @@ def lock(keys: Iterable[WalletKey]) -> dict[WalletKey, Wallet]:
     """The wallets there are, locked in primary-key order and read after the lock."""
     wanted = [{"partner_id": p, "customer_id": c} for p, c in dict.fromkeys(keys)]
     with connection.cursor() as cursor:
-        cursor.execute(LOCK, [rows.encode(wanted)])
+        cursor.execute(LOCK, [rows.encode(wanted), len(wanted)])
         locked = [
             Wallet.from_db(connection.alias, WALLET_COLUMNS, row) for row in cursor.fetchall()
         ]
@@ -105,7 +106,8 @@ def post(
     stamps = {"actor": by.name, "request_id": by.request_id, "created_at": now}
     transactions = [{n: getattr(p, n) for n in POSTED} | stamps for p in postings]
     balances = [{"id": w.id, "balance": w.balance, "held": w.held} for w in touched.values()]
-    parameters: list[Any] = [now, *map(rows.encode, (balances, transactions, entries))]
+    written = map(rows.encode, (transactions, entries))
+    parameters: list[Any] = [now, rows.encode(balances), len(balances), *written]
     with connection.cursor() as cursor:
         cursor.execute(POST, parameters)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django_filters import rest_framework as filters
@@ -24,7 +25,9 @@ from webhooks.serializers import (
 
 
 class DeliveryFilters(CreatedFilterSet):
-    event_type = filters.CharFilter(field_name="event__type")
+    event_type = filters.ChoiceFilter(
+        field_name="event__type", choices=[(name, name) for name in settings.EVENT_TYPES]
+    )
     status = filters.ChoiceFilter(choices=DeliveryStatus.choices)
     endpoint_id = filters.UUIDFilter()
 

@@ -22,9 +22,14 @@ def new_secret() -> str:
     return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
+def instant(at: datetime) -> str:
+    """UTC as resources show it."""
+    return at.isoformat().replace("+00:00", "Z")
+
+
 def body(*, id: UUID, type: str, created_at: datetime, sequence: int, data: str) -> bytes:  # noqa: A002
     """`{id, type, created_at, sequence, data}`; `data` is JSON text already."""
-    head = {"id": str(id), "type": type, "created_at": created_at.isoformat(), "sequence": sequence}
+    head = {"id": str(id), "type": type, "created_at": instant(created_at), "sequence": sequence}
     return f'{json.dumps(head)[:-1]}, "data": {data}}}'.encode()
 
 

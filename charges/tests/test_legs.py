@@ -32,7 +32,7 @@ def test_the_wallet_comes_first_and_the_card_has_a_minimum(amount, available, ha
 def test_legs_sum_to_the_amount(amount, available, currency):
     divided = legs.divide(amount, available=available, currency=currency, has_card=True)
 
-    assert sum(divided) == amount
+    assert divided is None or sum(divided) == amount
 
 
 @settings(deadline=None, max_examples=100)
@@ -40,4 +40,19 @@ def test_legs_sum_to_the_amount(amount, available, currency):
 def test_the_wallet_leg_is_never_more_than_available(amount, available, currency):
     divided = legs.divide(amount, available=available, currency=currency, has_card=True)
 
-    assert 0 <= divided.wallet <= available
+    assert divided is None or 0 <= divided.wallet <= available
+
+
+@settings(deadline=None, max_examples=100)
+@given(AMOUNT, st.integers(0, 10**12))
+def test_a_card_covers_every_amount_of_a_two_decimal_currency(amount, available):
+    assert legs.divide(amount, available=available, currency="USD", has_card=True)
+
+
+def test_a_three_decimal_card_leg_ends_in_zero_and_the_wallet_pays_the_less():
+    assert legs.divide(5000, available=5, currency="KWD", has_card=True) == (0, 5000)
+    assert legs.divide(5005, available=12, currency="KWD", has_card=True) == (5, 5000)
+
+
+def test_a_three_decimal_amount_that_no_step_reaches_is_not_covered():
+    assert legs.divide(5005, available=0, currency="KWD", has_card=True) is None

@@ -105,8 +105,9 @@ def test_one_order_is_collected_alone(agree, wallet):
     assert (statuses(order), statuses(other)) == (["paid"] * 3, ["pending"] * 3)
 
 
-def test_an_unknown_order_is_nothing_due(committed):
-    assert "0 due" in run("--order", str(uuid4()))
+def test_an_unknown_order_is_refused(committed):
+    with pytest.raises(CommandError, match="There is no order"):
+        run("--order", str(uuid4()))
 
 
 @pytest.mark.parametrize(
@@ -156,10 +157,11 @@ def test_a_whole_run_is_recorded(agree):
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--as-of", "2024-04-01"), ("--limit", "5"), ("--order", str(uuid4()))]
+    "arguments", [("--as-of", "2024-04-01"), ("--limit", "5"), ("--order", "ID")]
 )
-def test_a_run_over_a_part_of_the_work_does_not_stand_for_a_beat(committed, arguments):
-    run(*arguments)
+def test_a_run_over_a_part_of_the_work_does_not_stand_for_a_beat(agree, arguments):
+    order_id = str(agree().id)
+    run(*(order_id if argument == "ID" else argument for argument in arguments))
 
     assert not Sweep.objects.exists()
 

@@ -14,7 +14,7 @@ from rich.progress import Progress
 
 from charges import services as charges
 from installments import schedule, services
-from installments.models import Installment
+from installments.models import Installment, InstallmentOrder
 from partners import actors
 from wallets import money
 
@@ -28,13 +28,20 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--as-of", metavar="D", help="a date (its end, UTC) or a time; now")
         parser.add_argument("--dry-run", action="store_true", help="print what is due, charge none")
-        parser.add_argument("--order", type=UUID, metavar="ID", help="only this order's parts")
+        parser.add_argument(
+            "--order",
+            type=UUID,
+            metavar="ID",
+            help="only this order's parts; marks nothing overdue or defaulted",
+        )
         parser.add_argument("--limit", type=_count, metavar="N", help="at most so many parts")
 
     def handle(
         self, *, as_of: str | None, dry_run: bool, order: UUID | None, limit: int | None, **_: Any
     ) -> None:
         at = _moment(as_of)
+        if order and not InstallmentOrder.objects.filter(id=order).exists():
+            raise CommandError(f"There is no order {order}.")
         if dry_run:
             self._show(at, order, limit)
             return
@@ -50,12 +57,13 @@ class Command(BaseCommand):
                 limit=limit,
                 progress=lambda count: progress.advance(bar, count),
             )
-        cards = charges.collect_due(by=by) if swept.processing else 0
+        if swept.processing:  # whatever a worker has not taken already
+            charges.collect_due(by=by)
         if as_of is None and order is None and limit is None:  # all that a beat would have done
             services.record_sweep(swept=swept, started_at=started_at, finished_at=timezone.now())
         self.stdout.write(
             f"{swept.collected} due as of {at:%Y-%m-%d %H:%M} UTC: {swept.paid} paid by wallet, "
-            f"{cards} sent to cards, {swept.failed} failed; "
+            f"{swept.processing} sent to cards, {swept.failed} failed; "
             f"{swept.overdue} became overdue, {swept.defaulted} orders defaulted."
         )
 

@@ -3,13 +3,12 @@ from __future__ import annotations
 import json
 from argparse import ArgumentParser
 from typing import Any
-from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from partners import services
-from partners.models import ALL_SCOPES, Partner
+from partners.models import ALL_SCOPES
 
 
 class Command(BaseCommand):
@@ -24,8 +23,12 @@ class Command(BaseCommand):
     def handle(
         self, *, partner: str, scopes: str, name: str, as_json: bool, **options: Any
     ) -> None:
-        owner = _find(partner)
+        owner = services.find_partner(partner)
+        if owner is None:
+            raise CommandError(f"No partner has the id or name {partner!r}.")
         wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
+        if not wanted:
+            raise CommandError("A key without scopes opens nothing.")
         try:
             _row, key = services.create_api_key(
                 partner=owner, now=timezone.now(), name=name, scopes=wanted
@@ -36,14 +39,3 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps({"partner_id": str(owner.id), "api_key": key}))
             return
         self.stdout.write(f"API key of {owner.name}, shown only now: {key}")
-
-
-def _find(text: str) -> Partner:
-    found: Partner | None
-    try:
-        found = Partner.objects.filter(id=UUID(text)).first()
-    except ValueError:
-        found = Partner.objects.filter(name=text).first()
-    if found is None:
-        raise CommandError(f"No partner has the id or name {text!r}.")
-    return found

@@ -21,7 +21,7 @@ class Command(BaseCommand):
         now = timezone.now()
         try:
             partner = services.create_partner(name=name, now=now)
-        except services.PartnerExists as error:
+        except (services.NameMissing, services.PartnerExists) as error:
             raise CommandError(str(error)) from error
         _, key = services.create_api_key(partner=partner, now=now)
         if as_json:

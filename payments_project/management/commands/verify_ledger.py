@@ -6,8 +6,9 @@ from argparse import ArgumentParser
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
+from partners import services
 from payments_project import invariants
 
 
@@ -15,11 +16,11 @@ class Command(BaseCommand):
     help = "Proves what is always true of the money; exit 1 with the rows at fault."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--partner", type=UUID, help="only this partner's rows")
+        parser.add_argument("--partner", help="only the rows of the partner of this id or name")
         parser.add_argument("--json", action="store_true", dest="as_json")
 
-    def handle(self, *, partner: UUID | None, as_json: bool, **options: Any) -> None:
-        findings = list(invariants.prove(partner))
+    def handle(self, *, partner: str | None, as_json: bool, **options: Any) -> None:
+        findings = list(invariants.prove(_id_of(partner) if partner else None))
         broken = [finding for finding in findings if finding.rows]
         if as_json:
             report = {
@@ -43,3 +44,10 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{broken} of {total} invariants are broken." if broken else f"All {total} hold."
         )
+
+
+def _id_of(text: str) -> UUID:
+    found = services.find_partner(text)
+    if found is None:
+        raise CommandError(f"No partner has the id or name {text!r}.")
+    return found.id

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from standardwebhooks import Webhook, WebhookVerificationError
 
 PATH = "/api/webhook"
@@ -63,10 +63,25 @@ class Command(BaseCommand):
         parser.add_argument("--secret", help="the endpoint's secret; default WEBHOOK_SECRET")
 
     def handle(self, *, host: str, port: int, secret: str | None, **options: Any) -> None:
-        Receiver.secret = secret or settings.WEBHOOK_SECRET
-        with ThreadingHTTPServer((host, port), Receiver) as server:
+        Receiver.secret = _checked(secret or settings.WEBHOOK_SECRET)
+        with _server(host, port) as server:
             self.stdout.write(f"Listening on http://{host}:{server.server_port}{PATH}")
             try:
                 server.serve_forever()
             except KeyboardInterrupt:
                 self.stdout.write("Stopped.")
+
+
+def _checked(secret: str) -> str:
+    try:
+        Webhook(secret)
+    except (RuntimeError, ValueError) as error:
+        raise CommandError("Set WEBHOOK_SECRET or --secret to whsec_ and base64.") from error
+    return secret
+
+
+def _server(host: str, port: int) -> ThreadingHTTPServer:
+    try:
+        return ThreadingHTTPServer((host, port), Receiver)
+    except (OSError, OverflowError) as error:
+        raise CommandError(f"Cannot listen on {host}:{port}: {error}") from error
