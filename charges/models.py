@@ -98,7 +98,9 @@ class Charge(models.Model):
                 name="charges_charge_idempotency_key",
             ),
             models.UniqueConstraint(
-                fields=["external_charge_id"], name="charges_charge_external_charge_id"
+                fields=["external_charge_id"],
+                condition=Q(external_charge_id__isnull=False),
+                name="charges_charge_external_charge_id",
             ),
             models.UniqueConstraint(
                 fields=["installment_id"],
