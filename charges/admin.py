@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import DropdownFilter
 
@@ -23,8 +23,8 @@ from partners.staff import (
     SUCCESS,
     WARNING,
     ReadOnlyAdmin,
-    badge,
     column,
+    flagged,
     link,
     related,
 )
@@ -55,10 +55,7 @@ COLOURS = {
 
 
 def charge_state(charge: Charge) -> SafeString:
-    status = badge(charge.status, COLOURS)
-    if not charge.needs_review:
-        return status
-    return format_html("{} {}", status, badge("needs review", {"needs review": DANGER}))
+    return flagged(charge.status, COLOURS, "needs review" if charge.needs_review else None)
 
 
 def shares(row: Any) -> SafeString | None:

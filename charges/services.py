@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -314,14 +314,19 @@ def _refused(charge: Charge, refusal: gateway.Refused) -> Intent:
 
 
 def _settle(charge: Charge, intent: Intent, *, by: Actor, now: datetime) -> Charge:
-    """The third beat, once: capture or release, ledger, shares, state, event, owner."""
+    """The third beat, once: capture or release, ledger, shares, state, event, owner.
+
+    An answer about another intent than the stored one, or about none, decides nothing once
+    another worker has stored its own: that worker settles.
+    """
     if intent.status not in gateway.FINAL:
         return _park(charge, ChargeStatus.UNKNOWN, backoff.UNKNOWN, intent.status, now)
     with transaction.atomic(durable=True):
         if charge.installment_id:
             collection.owner().lock(charge)
         charge = Charge.objects.select_for_update(of=("self",)).get(id=charge.id)
-        if charge.status not in WITH_PROCESSOR:
+        is_about_another = (charge.external_charge_id or "") != intent.id
+        if charge.status not in WITH_PROCESSOR or is_about_another:
             return charge
         if intent.status == "succeeded":
             collection.succeed(charge, now)
@@ -342,7 +347,7 @@ def _settle(charge: Charge, intent: Intent, *, by: Actor, now: datetime) -> Char
 def _park(
     charge: Charge,
     to: ChargeStatus,
-    ladder: list[Any],
+    ladder: list[timedelta],
     reason: str,
     now: datetime,
     *,

@@ -6,7 +6,6 @@ from django.conf import settings
 from django.contrib import admin
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import BooleanRadioFilter, RangeDateFilter
 
@@ -35,6 +34,7 @@ from partners.staff import (
     ReadOnlyInline,
     badge,
     column,
+    flagged,
     link,
     related,
     state,
@@ -56,10 +56,7 @@ COLOURS = {
 
 
 def order_state(order: InstallmentOrder) -> SafeString:
-    status = badge(order.status, ORDER_COLOURS)
-    if not order.past_due:
-        return status
-    return format_html("{} {}", status, badge("past due", {"past due": DANGER}))
+    return flagged(order.status, ORDER_COLOURS, "past due" if order.past_due else None)
 
 
 def terms(order: InstallmentOrder) -> str:

@@ -57,6 +57,13 @@ def badge(value: str, colours: dict[str, str]) -> SafeString:
     return label
 
 
+def flagged(value: str, colours: dict[str, str], flag: str | None) -> SafeString:
+    """The state in its colour and, where there is one, what needs somebody's eye in red."""
+    if flag is None:
+        return badge(value, colours)
+    return format_html("{} {}", badge(value, colours), badge(flag, {flag: DANGER}))
+
+
 def state(colours: dict[str, str], field: str = "status") -> Column:
     return column(field, lambda row: badge(getattr(row, field), colours), ordering=field)
 

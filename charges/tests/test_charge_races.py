@@ -71,6 +71,26 @@ def test_four_answers_at_once_settle_the_charge_once(partner, poor_ada, sandbox,
     assert end_of(made.id) == paid(7000)
 
 
+def test_a_refusal_that_another_worker_overtook_fails_nothing(
+    partner, poor_ada, sandbox, now, monkeypatch
+):
+    create_intent = gateway.create
+
+    def overtaken(charge, *, customer):
+        """Another worker stores its intent while the processor refuses us one."""
+        intent = create_intent(charge, customer=customer)
+        Charge.objects.filter(id=charge.id).update(external_charge_id=intent.id)
+        raise gateway.Refused("resource_missing", "No such payment method.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(gateway, "create", overtaken)
+        made = create(partner, now)
+
+    assert made.status == "processing"
+    assert collect(made.id, now).status == "succeeded"
+    assert end_of(made.id) == paid(7000)
+
+
 def test_crossing_splits_do_not_deadlock(api, ada):
     api.post("/wallets", {"customer_id": "bob"})
     api.post("/wallets/bob/credit", {"amount": "100.00"})
