@@ -62,6 +62,7 @@ def choose(given: Mapping[str, str], state: Path, at: Ports) -> dict[str, str]:
         "WEBHOOK_URLS": f"http://127.0.0.1:{at.listener}/api/webhook",
         "WEBHOOK_SECRET": kept(state, "webhook_secret", webhook_secret),
         "WEBHOOK_ALLOW_LOOPBACK": "1",
+        "STRIPE_WEBHOOK_SECRET": kept(state, "stripe_webhook_secret", webhook_secret),
         "DEMO_API_KEY": kept(state, "demo_api_key", api_key),
         "DEMO_STAFF_PASSWORD": kept(state, "staff_password", lambda: secrets.token_urlsafe(12)),
         **_addresses(at),

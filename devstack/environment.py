@@ -18,6 +18,7 @@ OFFLINE = {
     "CELERY_RESULT_BACKEND": "redis://127.0.0.1:1/1",
     "CACHE_URL": "redis://127.0.0.1:1/2",
     "STRIPE_SECRET_KEY": "sk_test_lint",
+    "STRIPE_WEBHOOK_SECRET": "whsec_lint",
 }
 
 

@@ -26,6 +26,7 @@ SETTINGS = {
     "ALLOWED_HOSTS": "*",
     "LOG_LEVEL": "WARNING",
     "STRIPE_SECRET_KEY": "sk_test_sandbox",
+    "STRIPE_WEBHOOK_SECRET": "whsec_of_the_stripe_sandbox",
     "STRIPE_API_BASE": "http://127.0.0.1:1",  # until the sandbox says where it is
     "WEBHOOK_SECRET": SECRET,
     "WEBHOOK_URLS": "",

@@ -55,6 +55,8 @@ class Stack:
         return self._python(
             "stripe",
             *("-m", "devstack.stripe_sandbox", "--port", str(port), "--state", str(state)),
+            *("--webhook-url", f"http://127.0.0.1:{self.ports.web}/stripe/webhook"),
+            *("--webhook-secret", self.environment["STRIPE_WEBHOOK_SECRET"].partition(",")[0]),
         )
 
     def migrate(self) -> Process:

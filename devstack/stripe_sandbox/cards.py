@@ -35,7 +35,7 @@ class Card:
     decline: Decline | None = None
     attaches: bool = True
     authentication: Literal["", "always", "until_set_up"] = ""
-    disputes: bool = False
+    disputes: Literal["", "chargeback", "inquiry"] = ""
     refunds: Literal["succeed", "pend", "fail_later"] = "succeed"
 
 
@@ -89,7 +89,8 @@ CARDS = {
     "chargeCustomerFail": Card("0341", decline=Decline(DECLINED, "generic_decline")),
     "authenticationRequired": Card("3184", authentication="always"),
     "authenticationRequiredOnSetup": Card("3155", authentication="until_set_up"),
-    "createDispute": Card("0259", disputes=True),
+    "createDispute": Card("0259", disputes="chargeback"),
+    "createDisputeInquiry": Card("1976", disputes="inquiry"),
     "refundFail": Card("5126", refunds="fail_later"),
     "pendingRefund": Card("7726", refunds="pend"),
 }

@@ -34,7 +34,7 @@ def succeed(call: Call, intent: Json, method: Json) -> Json:
     charge["balance_transaction"] = new_id("txn_3")
     emit(call, "charge.succeeded", call.save(charge))
     if card_of(method).disputes:
-        disputes.open_dispute(call, charge)
+        disputes.open_dispute(call, charge, card_of(method).disputes == "inquiry")
     return charge
 
 

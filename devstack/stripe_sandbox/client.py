@@ -66,8 +66,12 @@ class SandboxControl:
         return self.request("POST", f"{kind}/{intent_id}/authenticate", {"outcome": outcome})
 
     def close_dispute(self, dispute_id: str, status: str) -> dict[str, Any]:
-        """The bank decides: `won` or `lost`."""
+        """The bank decides: `won` or `lost`; `warning_closed` for an inquiry."""
         return self.request("POST", f"disputes/{dispute_id}/close", {"status": status})
+
+    def escalate_inquiry(self, dispute_id: str) -> dict[str, Any]:
+        """The inquiry becomes a dispute."""
+        return self.request("POST", f"disputes/{dispute_id}/escalate")
 
     def resend(self, event_id: str) -> None:
         self.request("POST", f"events/{event_id}/resend")

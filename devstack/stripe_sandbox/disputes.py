@@ -1,4 +1,4 @@
-"""Disputes: opened by the card made for it, ended by us or by a test."""
+"""Disputes and inquiries: opened by the cards made for it, ended by us or by a test."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from devstack.stripe_sandbox.listing import filtered
 
 DAYS_TO_ANSWER = 9 * 24 * 3600
 FEE = 1500
-CLOSED = ("won", "lost")
+CLOSED = ("won", "lost", "warning_closed")
 
 
 def retrieve(call: Call) -> Json:
@@ -29,7 +29,8 @@ def update(call: Call) -> Json:
         dispute["evidence_details"]["has_evidence"] = True
         if call.params.get("submit", True):
             dispute["evidence_details"]["submission_count"] += 1
-            dispute["status"] = "under_review"
+            prefix = "warning_" if is_inquiry(dispute) else ""
+            dispute["status"] = f"{prefix}under_review"
     emit(call, "charge.dispute.updated", call.save(dispute))
     return dispute
 
@@ -43,18 +44,43 @@ def decide(call: Call) -> Json:
     """The bank's decision, asked for by a test."""
     status = call.params.get("status")
     if status not in CLOSED:
-        raise invalid("status must be won or lost", "status")
+        raise invalid(f"status must be one of {', '.join(CLOSED)}", "status")
     return _end(call, status)
 
 
-def open_dispute(call: Call, charge: Json) -> Json:
-    """The cardholder took the money back: the charge is disputed, its amount withdrawn."""
+def is_inquiry(dispute: Json) -> bool:
+    status: str = dispute["status"]
+    return status.startswith("warning_")
+
+
+def open_dispute(call: Call, charge: Json, inquiry: bool = False) -> Json:
+    """The cardholder took the money back or, in an inquiry, asks about it: nothing moves then."""
+    dispute = _build(call, charge)
+    if inquiry:
+        dispute["status"] = "warning_needs_response"
+        dispute["is_charge_refundable"] = True
+    emit(call, "charge.dispute.created", call.save(dispute))
+    if not inquiry:
+        _withdraw(call, charge, dispute)
+    return dispute
+
+
+def escalate(call: Call) -> Json:
+    """The inquiry becomes a dispute, asked for by a test."""
+    dispute = call.load("dispute", call.target)
+    if not is_inquiry(dispute) or dispute["status"] in CLOSED:
+        raise ApiError(400, "Only an open inquiry can become a dispute.", param="dispute")
+    dispute["status"] = "needs_response"
+    emit(call, "charge.dispute.updated", call.save(dispute))
+    _withdraw(call, call.load("charge", dispute["charge"]), dispute)
+    return dispute
+
+
+def _withdraw(call: Call, charge: Json, dispute: Json) -> None:
     charge["disputed"] = True
     call.save(charge)
-    dispute = _build(call, charge)
-    emit(call, "charge.dispute.created", call.save(dispute))
-    emit(call, "charge.dispute.funds_withdrawn", dispute)
-    return dispute
+    dispute["balance_transactions"].append(_movement(call, -charge["amount"], dispute))
+    emit(call, "charge.dispute.funds_withdrawn", call.save(dispute))
 
 
 def _end(call: Call, status: str) -> Json:
@@ -67,11 +93,14 @@ def _end(call: Call, status: str) -> Json:
     if status == "won":
         dispute["balance_transactions"].append(_movement(call, dispute["amount"], dispute))
         emit(call, "charge.dispute.funds_reinstated", call.save(dispute))
+        charge = call.load("charge", dispute["charge"])
+        charge["disputed"] = False
+        call.save(charge)
     return dispute
 
 
 def _build(call: Call, charge: Json) -> Json:
-    dispute: Json = {
+    return {
         "id": new_id("du_1"),
         "object": "dispute",
         "amount": charge["amount"],
@@ -103,8 +132,6 @@ def _build(call: Call, charge: Json) -> Json:
         "reason": "fraudulent",
         "status": "needs_response",
     }
-    dispute["balance_transactions"].append(_movement(call, -charge["amount"], dispute))
-    return dispute
 
 
 def _movement(call: Call, amount: int, dispute: Json) -> Json:
