@@ -40,6 +40,8 @@ KIND_COLOURS = {
     Kind.CREDIT.value: SUCCESS,
     Kind.DEBIT.value: WARNING,
     Kind.CHARGE.value: INFO,
+    Kind.REFUND.value: WARNING,
+    Kind.REFUND_FAILED.value: DANGER,
     Kind.DISPUTE.value: DANGER,
 }
 MOVED = (
@@ -81,6 +83,8 @@ STATE = column("state", wallet_state, ordering="is_active")
 KIND = state(KIND_COLOURS, "kind")
 MOVED_AMOUNT = column("amount", lambda row: _unbroken(amount_text(int(row.moved), row.currency)))
 CHARGE = column("charge", lambda row: link("charge", row.charge_id))
+REFUND = column("refund", lambda row: link("refund", row.refund_id))
+DISPUTE = column("dispute", lambda row: link("dispute", row.dispute_id))
 POSTED_KIND = column("kind", lambda entry: badge(entry.transaction.kind, KIND_COLOURS))
 POSTED_AT = column("posted at", lambda entry: entry.transaction.created_at)
 POSTED_FOR = column(
@@ -153,10 +157,10 @@ class LedgerTransactionAdmin(ReadOnlyAdmin):
     ]  # fmt: skip
     list_filter = [BY_PARTNER, ("kind", ChoicesCheckboxFilter), CurrencyFilter, BY_PERIOD]
     search_fields = ["reference", "description"]
-    id_fields = ["id", "charge_id", "refund_id"]
+    id_fields = ["id", "charge_id", "refund_id", "dispute_id"]
     fieldsets = [
         (None, {"fields": ["id", KIND, MOVED_AMOUNT, "description", "reference", PARTNER]}),
-        ("Belongs to", {"fields": [CHARGE, "refund_id"]}),
+        ("Belongs to", {"fields": [CHARGE, REFUND, DISPUTE]}),
         ("Origin", {"fields": ["actor", "request_id", "idempotency_key", "created_at"]}),
     ]
     inlines = [EntryInline]

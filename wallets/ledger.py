@@ -64,6 +64,7 @@ class Posting:
     reference: str | None = None
     charge_id: UUID | None = None
     refund_id: UUID | None = None
+    dispute_id: UUID | None = None
     idempotency_key: str | None = None
     fingerprint: str = ""
     id: UUID = field(default_factory=uuid7)

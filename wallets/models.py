@@ -63,6 +63,7 @@ class Kind(models.TextChoices):
     DEBIT = "debit"
     CHARGE = "charge"
     REFUND = "refund"
+    REFUND_FAILED = "refund_failed"
     DISPUTE = "dispute"
 
 
@@ -77,6 +78,7 @@ class LedgerTransaction(models.Model):
     reference = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 -- unique
     charge_id = models.UUIDField(null=True, blank=True)
     refund_id = models.UUIDField(null=True, blank=True)
+    dispute_id = models.UUIDField(null=True, blank=True)
     idempotency_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 -- unique
     fingerprint = models.CharField(max_length=64, blank=True)
     actor = models.CharField(max_length=200)
@@ -100,14 +102,14 @@ class LedgerTransaction(models.Model):
             ),
             # Also the way from a charge to its transactions.
             models.UniqueConstraint(
-                fields=["charge_id", "kind", "refund_id"],
+                fields=["charge_id", "kind", "refund_id", "dispute_id"],
                 condition=Q(charge_id__isnull=False),
                 nulls_distinct=False,
                 name="wallets_ledgertransaction_one_per_charge",
             ),
             models.UniqueConstraint(
-                fields=["refund_id"],
-                condition=Q(kind=Kind.REFUND),
+                fields=["refund_id", "kind"],
+                condition=Q(refund_id__isnull=False),
                 name="wallets_ledgertransaction_one_per_refund",
             ),
         ]
