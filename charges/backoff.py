@@ -1,16 +1,25 @@
-"""When to go on with a charge that has no outcome. Pure."""
+"""When to go on with what has no outcome. Pure."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 DAILY = [timedelta(days=1)] * 5
 UNKNOWN = [timedelta(minutes=5), timedelta(hours=1), *DAILY]
 NOT_EXECUTED = [timedelta(minutes=m) for m in (5, 10, 20, 40, 80)] + DAILY
-MAX_ATTEMPTS = 12
-"""A charge that was begun so often and never parked kills its workers: staff look at it."""
+SLOW_REFUND = [timedelta(hours=1), timedelta(hours=6), *[timedelta(days=1)] * 30]
+"""A refund that the processor has accepted may take days."""
+MAX_CUT_OFF = 5
+"""What was begun so often and never ended kills its workers: staff look at it."""
+FIRST_LOOK = timedelta(minutes=5)
+LAST_LOOK = timedelta(days=1)
 
 
 def wait(ladder: list[timedelta], attempts: int) -> timedelta | None:
     """How long after the n-th attempt; None when the ladder ends."""
     return ladder[attempts - 1] if attempts <= len(ladder) else None
+
+
+def doubling(since: datetime, now: datetime) -> timedelta:
+    """As long again as has passed, at least 5 minutes, at most a day."""
+    return min(max(now - since, FIRST_LOOK), LAST_LOOK)

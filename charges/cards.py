@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from charges import gateway
+from charges.gateway.cards import Card
 from charges.models import Charge, PaymentMethod, ProcessorCustomer
 
 
@@ -41,21 +41,29 @@ def external_customer_of(charge: Charge) -> str | None:
     return saved.values_list("external_customer_id", flat=True).first()
 
 
+def know_customer(
+    partner_id: UUID, customer_id: str, external_id: str, now: datetime
+) -> ProcessorCustomer:
+    """The Stripe customer that stands for ours, locked: the one known before, or this one."""
+    customer, _ = ProcessorCustomer.objects.select_for_update().get_or_create(
+        partner_id=partner_id,
+        customer_id=customer_id,
+        defaults={"external_id": external_id, "created_at": now},
+    )
+    return customer
+
+
 def save(
     partner_id: UUID,
     customer_id: str,
     external_customer_id: str,
-    card: gateway.Card,
+    card: Card,
     *,
     is_default: bool,
     now: datetime,
 ) -> PaymentMethod:
     """The card is on file; as the default it takes the place of the one before."""
-    customer, _ = ProcessorCustomer.objects.select_for_update().get_or_create(
-        partner_id=partner_id,
-        customer_id=customer_id,
-        defaults={"external_id": external_customer_id, "created_at": now},
-    )
+    customer = know_customer(partner_id, customer_id, external_customer_id, now)
     if is_default:
         PaymentMethod.objects.filter(
             partner_id=partner_id, customer_id=customer_id, is_default=True

@@ -32,12 +32,17 @@ LEASE = timedelta(seconds=90)
 """How long a claimed charge is left to whoever claimed it before a sweep goes on with it."""
 
 DECIDED = [
-    "status", "wallet_id", "wallet_amount", "external_amount", "card", "attempts",
-    "next_attempt_at", "failure_code", "failure_message", "updated_at", "succeeded_at", "failed_at",
+    "status", "wallet_id", "wallet_available", "wallet_amount", "external_amount", "card",
+    "attempts", "next_attempt_at", "failure_code", "failure_message", "updated_at", "decided_at",
+    "succeeded_at", "failed_at",
 ]  # fmt: skip
 CONCLUDED = [
-    "status", "next_attempt_at", "needs_review", "failure_code", "failure_decline_code",
-    "failure_message", "updated_at", "succeeded_at", "failed_at",
+    "status", "next_attempt_at", "needs_review", "client_secret", "failure_code",
+    "failure_decline_code", "failure_advice_code", "failure_message", "updated_at", "succeeded_at",
+    "failed_at", "canceled_at",
+]  # fmt: skip
+AWAITING = [
+    "status", "next_attempt_at", "needs_review", "client_secret", "action_expires_at", "updated_at",
 ]  # fmt: skip
 
 
@@ -48,8 +53,17 @@ class UnknownRecipient(Exception):
 
 def owner() -> ModuleType:
     """Who orders charges (settings.CHARGE_OWNER): has `lock(charge)`, before the charge is locked,
-    and `moved(charge)`, after it is written."""
+    `moved(charge)`, after it is written, `card_renewed(partner_id, card)` when a card that may
+    have been stopped works again, and `outlook(charge)`, a sentence on what comes next."""
     return import_module(settings.CHARGE_OWNER)
+
+
+def lock(charge_id: UUID) -> Charge:
+    """The charge as it stands, locked, its owner's rows before it."""
+    charge = Charge.objects.get(id=charge_id)
+    if charge.installment_id:
+        owner().lock(charge)
+    return Charge.objects.select_for_update(of=("self",)).get(id=charge_id)
 
 
 def claim(
@@ -86,11 +100,12 @@ def claim(
 
 
 def conclude(charge: Charge, *, by: Actor, now: datetime) -> None:
-    """A charge that waited for its card is what the caller made it, succeeded or failed: its hold
-    is captured or released. The caller has locked the row (and its owner's) before.
+    """A charge that waited is what the caller made it, succeeded, failed or canceled: its hold is
+    captured or released. The caller has locked the row (and its owner's) before.
     """
     wallets = ledger.lock(_wallet_keys([charge]))
     charge.next_attempt_at, charge.needs_review, charge.updated_at = None, "", now
+    charge.client_secret = ""
     rows.update([charge], CONCLUDED)
     _finish([charge], wallets, _holds([charge], wallets, -1), by=by, now=now)
     if charge.installment_id:
@@ -102,10 +117,30 @@ def succeed(charge: Charge, now: datetime) -> None:
     charge.failure_code = charge.failure_decline_code = charge.failure_message = ""
 
 
-def fail(charge: Charge, now: datetime, *, code: str, message: str, decline_code: str = "") -> None:
+def fail(
+    charge: Charge,
+    now: datetime,
+    *,
+    code: str,
+    message: str,
+    decline_code: str = "",
+    advice_code: str = "",
+) -> None:
     charge.status, charge.failed_at, charge.updated_at = ChargeStatus.FAILED, now, now
     charge.failure_code, charge.failure_message = code[:64], message[:500]
     charge.failure_decline_code = decline_code[:64]
+    charge.failure_advice_code = advice_code[:64]
+
+
+def cancel(charge: Charge, now: datetime) -> None:
+    charge.status, charge.canceled_at, charge.updated_at = ChargeStatus.CANCELED, now, now
+
+
+def await_action(charge: Charge, *, by: Actor, now: datetime) -> None:
+    """The charge that the caller has locked waits for its cardholder, its wallet leg still held."""
+    charge.status, charge.needs_review, charge.updated_at = ChargeStatus.REQUIRES_ACTION, "", now
+    rows.update([charge], AWAITING)
+    events.publish([fact(charge)], by=by, now=now)
 
 
 def check_recipients(charges: Iterable[Charge], wallets: Wallets) -> None:
@@ -165,7 +200,8 @@ def _decide(charge: Charge, wallets: Wallets, available: dict[UUID, int], *, now
     divided = legs.divide(
         charge.amount, available=have, currency=charge.currency, has_card=bool(charge.card)
     )
-    charge.next_attempt_at, charge.updated_at = None, now
+    charge.next_attempt_at, charge.updated_at, charge.decided_at = None, now, now
+    charge.wallet_available = have if wallet else None
     if divided is None:
         fail(charge, now, code="insufficient_funds", message=_shortage(wallet))
         return
@@ -216,7 +252,7 @@ def _finish(
     postings = [_posting(c, wallets) for c in charges if c.status == ChargeStatus.SUCCEEDED]
     if postings or holds:
         ledger.post(postings, holds=holds, by=by, now=now)
-    events.publish([_fact(c) for c in charges if c.is_terminal], by=by, now=now)
+    events.publish([fact(c) for c in charges if c.is_terminal], by=by, now=now)
 
 
 def _posting(charge: Charge, wallets: Wallets) -> Posting:
@@ -242,10 +278,11 @@ def _posting(charge: Charge, wallets: Wallets) -> Posting:
     )
 
 
-def _fact(charge: Charge) -> events.Fact:
+def fact(charge: Charge, type: str | None = None) -> events.Fact:  # noqa: A002 -- as in events
+    """What happened to the charge: its state, unless it is said otherwise."""
     return events.Fact(
         partner_id=charge.partner_id,
-        type=f"charge.{charge.status}",
+        type=type or f"charge.{charge.status}",
         resource_id=charge.id,
         data=ChargeResource.render(charge),
     )

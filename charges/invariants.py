@@ -5,6 +5,8 @@ from __future__ import annotations
 from wallets.invariants import OF_PARTNER
 
 OF_CHARGE = OF_PARTNER.replace("w.", "c.")
+OF_REFUND = OF_PARTNER.replace("w.", "r.")
+OF_DISPUTE = OF_PARTNER.replace("w.", "d.")
 TERMINAL = "('succeeded', 'failed', 'canceled')"
 
 INVARIANTS = {
@@ -40,9 +42,68 @@ INVARIANTS = {
         SELECT c.id, c.status FROM charges_charge c
         JOIN wallets_ledgertransaction t ON t.charge_id = c.id
         WHERE {OF_CHARGE} AND c.status <> 'succeeded'""",
-    "at most the amount is refunded": f"""
-        SELECT c.id, c.amount, c.amount_refunded FROM charges_charge c
-        WHERE {OF_CHARGE} AND c.amount_refunded > c.amount""",
+    "what went back is what refunds and lost disputes say": f"""
+        SELECT c.id, c.wallet_refunded, c.external_refunded, c.external_reversed, said.*
+        FROM charges_charge c LEFT JOIN LATERAL (
+            SELECT coalesce(sum(r.amount - r.external_leg), 0) AS wallet,
+                coalesce(sum(r.external_leg), 0) AS external
+            FROM charges_refund r WHERE r.charge_id = c.id AND r.status <> 'failed') said ON true
+        LEFT JOIN LATERAL (
+            SELECT coalesce(sum(d.external_leg), 0) AS reversed
+            FROM charges_dispute d WHERE d.charge_id = c.id) lost ON true
+        WHERE {OF_CHARGE} AND (c.wallet_refunded <> said.wallet
+            OR c.external_refunded <> said.external OR c.external_reversed <> lost.reversed
+            OR c.wallet_refunded > c.wallet_amount
+            OR c.external_refunded + c.external_reversed > c.external_amount)""",
+    "a refund is posted once, and taken back once if it failed later": f"""
+        SELECT r.id, r.status, posted.* FROM charges_refund r LEFT JOIN LATERAL (
+            SELECT count(DISTINCT t.id) FILTER (WHERE t.kind = 'refund') AS refunds,
+                count(DISTINCT t.id) FILTER (WHERE t.kind = 'refund_failed') AS failures,
+                coalesce(sum(e.amount) FILTER (WHERE e.account = 'card'), 0) AS card
+            FROM wallets_ledgertransaction t JOIN wallets_ledgerentry e ON e.transaction_id = t.id
+            WHERE t.refund_id = r.id) posted ON true
+        WHERE {OF_REFUND} AND (posted.refunds <> (r.succeeded_at IS NOT NULL)::int
+            OR posted.failures <> (r.succeeded_at IS NOT NULL AND r.status = 'failed')::int
+            OR posted.card <> CASE r.status WHEN 'succeeded' THEN r.external_amount ELSE 0 END)""",
+    "nobody gives back more than their share, and all of it when all went back": f"""
+        SELECT c.id, s->>'recipient' AS recipient, given.amount FROM charges_charge c
+        CROSS JOIN LATERAL jsonb_array_elements(c.split_shares) s
+        LEFT JOIN LATERAL (
+            SELECT coalesce(sum((x->>'amount')::bigint), 0) AS amount FROM (
+                SELECT jsonb_array_elements(r.split_reversals) AS x FROM charges_refund r
+                WHERE r.charge_id = c.id AND r.status = 'succeeded'
+                UNION ALL
+                SELECT jsonb_array_elements(d.split_reversals) FROM charges_dispute d
+                WHERE d.charge_id = c.id AND d.external_leg > 0) back
+            WHERE x->>'recipient' = s->>'recipient') given ON true
+        LEFT JOIN LATERAL (
+            SELECT count(*) AS pending FROM charges_refund r
+            WHERE r.charge_id = c.id AND r.status = 'pending') open ON true
+        WHERE {OF_CHARGE} AND (given.amount > (s->>'amount')::bigint OR (open.pending = 0
+            AND c.wallet_refunded + c.external_refunded + c.external_reversed = c.amount
+            AND given.amount <> (s->>'amount')::bigint))""",
+    "a lost dispute is in the ledger once, as it says": f"""
+        SELECT d.id, d.external_leg, posted.card FROM charges_dispute d LEFT JOIN LATERAL (
+            SELECT coalesce(sum(e.amount) FILTER (WHERE e.account = 'card'), 0) AS card
+            FROM wallets_ledgertransaction t JOIN wallets_ledgerentry e ON e.transaction_id = t.id
+            WHERE t.dispute_id = d.id AND t.kind = 'dispute') posted ON true
+        WHERE {OF_DISPUTE} AND posted.card <> d.external_leg""",
+    "a pending refund is found by a sweep or by staff": f"""
+        SELECT r.id FROM charges_refund r WHERE {OF_REFUND} AND r.status = 'pending'
+            AND r.next_attempt_at IS NULL AND r.needs_review = ''""",
+    "every refund that ended was told once": f"""
+        SELECT r.id, r.status FROM charges_refund r
+        LEFT JOIN webhooks_event e ON e.resource_id = r.id AND e.type = 'refund.failed'
+        WHERE {OF_REFUND} GROUP BY r.id
+        HAVING count(e.id) <> (r.status = 'failed')::int
+        UNION ALL
+        SELECT c.id, 'refunded' FROM charges_charge c LEFT JOIN LATERAL (
+            SELECT count(*) AS count FROM charges_refund r
+            WHERE r.charge_id = c.id AND r.succeeded_at IS NOT NULL) succeeded ON true
+        LEFT JOIN LATERAL (
+            SELECT count(*) AS count FROM webhooks_event e
+            WHERE e.resource_id = c.id AND e.type = 'charge.refunded') told ON true
+        WHERE {OF_CHARGE} AND succeeded.count <> told.count""",
     "a terminal charge has exactly one terminal event": f"""
         SELECT c.id, c.status, count(e.id) AS events FROM charges_charge c
         LEFT JOIN webhooks_event e ON e.resource_id = c.id
@@ -57,6 +118,6 @@ INVARIANTS = {
         WHERE {OF_CHARGE} AND c.status NOT IN {TERMINAL}""",
     "a processing charge is found by a sweep or by staff": f"""
         SELECT c.id, c.status FROM charges_charge c
-        WHERE {OF_CHARGE} AND c.status IN ('pending', 'processing', 'unknown')
+        WHERE {OF_CHARGE} AND c.status IN ('pending', 'processing', 'unknown', 'requires_action')
             AND c.next_attempt_at IS NULL AND c.needs_review = ''""",
 }

@@ -18,6 +18,15 @@ REGISTRY = frozenset(
         "charge.after_confirm",
         "charge.before_settle_commits",
         "charge.after_settle",
+        "cancel.after_call",
+        "event.after_stored",
+        "event.after_claim",
+        "event.before_processed",
+        "refund.before_claim_commits",
+        "refund.after_claim",
+        "refund.after_call",
+        "refund.before_settle_commits",
+        "refund.after_settle",
     }
 )
 

@@ -34,7 +34,37 @@ def divide(amount: int, *, available: int, currency: str, has_card: bool) -> Leg
         return Legs(wallet, 0)
     if not has_card:
         return None
-    step = 10 if money.exponent(currency) == 3 else 1
+    step = card_step(currency)
     least = max(amount - wallet, min(MINIMUM.get(currency, 1), amount))
     card = -(-least // step) * step
     return Legs(amount - card, card) if card <= amount else None
+
+
+def card_step(currency: str) -> int:
+    """Cards take multiples of so many minor units."""
+    return 10 if money.exponent(currency) == 3 else 1
+
+
+class Returns(NamedTuple):
+    """What a refund pays to the card and into the wallet, and how much of the card leg that is."""
+
+    card: int
+    wallet: int
+    card_leg: int
+
+
+def divide_refund(
+    amount: int, *, refund_to: str, card_left: int, wallet_left: int, currency: str
+) -> Returns | None:
+    """`auto` returns each leg to where it came from, the card first; `card` only to the card;
+    `wallet` everything into the wallet, the wallet leg first. None when too little is left.
+    """
+    if refund_to == "wallet":
+        leg = max(amount - wallet_left, 0)
+        return Returns(0, amount, leg) if leg <= card_left else None
+    step = card_step(currency)
+    card = min(amount, card_left) // step * step
+    wallet = amount - card
+    if wallet > (wallet_left if refund_to == "auto" else 0):
+        return None
+    return Returns(card, wallet, card)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from charges import splits
-from charges.models import Charge, ChargeStatus
+from charges.declines import Category
+from charges.models import Charge, ChargeStatus, RefundStatus, RefundTo
 from partners.serializers import (
     Body,
     FlagField,
@@ -108,6 +110,8 @@ class ShareResource(Resource):
 class FailureResource(Resource):
     code = serializers.CharField()
     decline_code = serializers.CharField(allow_null=True)
+    advice_code = serializers.CharField(allow_null=True)
+    category = serializers.ChoiceField(choices=[c.value for c in Category])
     message = serializers.CharField()
 
 
@@ -141,6 +145,14 @@ class FailureField(serializers.ReadOnlyField):
     """Why the charge failed."""
 
 
+@extend_schema_field(NextActionResource(allow_null=True))
+class NextActionField(serializers.ReadOnlyField):
+    """What the cardholder must do on the partner's page, until when."""
+
+    def to_representation(self, value: Any) -> dict[str, Any]:
+        return NextActionResource.render(SimpleNamespace(**value))
+
+
 class ChargeResource(Resource):
     id = serializers.UUIDField()
     customer_id = serializers.CharField()
@@ -160,7 +172,7 @@ class ChargeResource(Resource):
     description = serializers.CharField()
     metadata = serializers.DictField()
     failure = FailureField()
-    next_action = serializers.SerializerMethodField()
+    next_action = NextActionField()
     amount_refunded = MoneyField()
     refund_status = serializers.ChoiceField(choices=["none", "partial", "full"])
     dispute_status = serializers.SerializerMethodField()
@@ -169,13 +181,86 @@ class ChargeResource(Resource):
     succeeded_at = InstantField(allow_null=True)
     failed_at = InstantField(allow_null=True)
 
-    @extend_schema_field(NextActionResource(allow_null=True))
-    def get_next_action(self, charge: Charge) -> None:
-        """Null: cards are charged off session, and nothing asks the customer yet."""
-
     @extend_schema_field(serializers.CharField(allow_null=True))
-    def get_dispute_status(self, charge: Charge) -> None:
-        """Null: no dispute is known."""
+    def get_dispute_status(self, charge: Charge) -> str | None:
+        return charge.dispute_status or None
+
+
+class RefundBody(Body):
+    amount = AmountField(required=False, default=None, allow_null=True)
+    reason = TextField(max_length=500, required=False, default="", allow_blank=True)
+    refund_to = serializers.ChoiceField(
+        choices=RefundTo.choices, required=False, default=RefundTo.AUTO.value
+    )
+
+
+class ReversalResource(Resource):
+    """What a recipient gave back; `receivable` is what the wallet lacked of it."""
+
+    recipient = serializers.CharField()
+    amount = serializers.CharField()
+    receivable = serializers.CharField()
+
+
+@extend_schema_field(ReversalResource(many=True))
+class ReversalsField(serializers.ReadOnlyField):
+    """Reversals with their amounts as money."""
+
+    def get_attribute(self, instance: Any) -> list[dict[str, str]]:
+        return [
+            {
+                "recipient": reversal["recipient"],
+                "amount": money.text(reversal["amount"], instance.currency),
+                "receivable": money.text(reversal["receivable"], instance.currency),
+            }
+            for reversal in instance.split_reversals
+        ]
+
+
+class RefundFailureResource(Resource):
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+@extend_schema_field(RefundFailureResource(allow_null=True))
+class RefundFailureField(serializers.ReadOnlyField):
+    """Why the refund failed."""
+
+
+class RefundResource(Resource):
+    id = serializers.UUIDField()
+    charge_id = serializers.UUIDField()
+    amount = MoneyField()
+    currency = serializers.CharField()
+    status = serializers.ChoiceField(choices=RefundStatus.choices)
+    refund_to = serializers.ChoiceField(choices=RefundTo.choices)
+    external_amount = MoneyField()
+    wallet_amount = MoneyField()
+    external_refund_id = serializers.CharField(allow_null=True)
+    split_reversals = ReversalsField()
+    reason = serializers.CharField()
+    failure = RefundFailureField()
+    created_at = InstantField()
+    updated_at = InstantField()
+    succeeded_at = InstantField(allow_null=True)
+    failed_at = InstantField(allow_null=True)
+
+
+class TimelineEntryResource(Resource):
+    at = InstantField()
+    type = serializers.CharField()
+    text = serializers.CharField()
+    data = serializers.DictField()  # type: ignore[assignment]  # shadows Serializer.data, unused here
+
+
+class TimelineResource(Resource):
+    charge_id = serializers.UUIDField()
+    status = serializers.ChoiceField(choices=ChargeStatus.choices)
+    entries = serializers.SerializerMethodField()
+
+    @extend_schema_field(TimelineEntryResource(many=True))
+    def get_entries(self, told: Any) -> list[dict[str, Any]]:
+        return [TimelineEntryResource.render(entry) for entry in told.entries]
 
 
 class PaymentMethodBody(Body):
@@ -194,3 +279,17 @@ class PaymentMethodResource(Resource):
     exp_year = serializers.IntegerField()
     default = serializers.BooleanField(source="is_default")
     created_at = InstantField()
+
+
+class SetupBody(Body):
+    customer_id = IdField()
+    default = FlagField(default=True)
+
+
+class SetupResource(Resource):
+    """A SetupIntent: give its client secret to Stripe.js on your page."""
+
+    setup_intent = serializers.CharField(source="id")
+    customer_id = serializers.CharField()
+    client_secret = serializers.CharField()
+    status = serializers.CharField()

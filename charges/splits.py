@@ -98,3 +98,28 @@ def over(shares: Sequence[Share], amounts: Sequence[int]) -> list[list[Share]]:
         ]
         for cells in parts
     ]
+
+
+def reversal(
+    shares: Sequence[Share], whole: int, *, returned: int, given_back: Sequence[int], amount: int
+) -> list[int]:
+    """What each recipient gives back when `amount` more of `whole` goes back.
+
+    `returned` is what went back before, `given_back` what each recipient gave for it. Cumulative
+    and in proportion: together never more than `amount`, nobody more than their share, and exact
+    when all of `whole` has gone back, in whatever steps, failed ones in between included.
+    """
+    wanted, upto = [share["amount"] for share in shares], returned + amount
+    behind = [
+        want * upto - had * whole for want, had in zip(wanted, given_back, strict=True)
+    ]  # in units of 1/whole
+    total = sum(wanted) * upto // whole - sum(given_back)
+    total = min(max(total, 0), amount)
+    cells = [max(gap, 0) // whole for gap in behind]
+    room = [want - had for want, had in zip(wanted, given_back, strict=True)]
+    while (spare := total - sum(cells)) != 0:
+        step = 1 if spare > 0 else -1
+        able = [i for i, cell in enumerate(cells) if (cell < room[i] if step > 0 else cell > 0)]
+        place = max(able, key=lambda i: step * (behind[i] - cells[i] * whole))
+        cells[place] += step
+    return cells

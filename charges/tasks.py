@@ -8,4 +8,11 @@ from partners import actors
 
 @shared_task(name="charges.recover")
 def recover() -> int:
-    return services.collect_due(by=actors.system("recovery"))
+    """Charges and refunds that are due have gone on from where they stopped."""
+    by = actors.system("recovery")
+    return services.collect_due(by=by) + services.complete_due_refunds(by=by)
+
+
+@shared_task(name="charges.process_events")
+def process_events() -> int:
+    return services.process_events(by=actors.system("stripe_events"))

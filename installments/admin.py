@@ -9,8 +9,9 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import BooleanRadioFilter, RangeDateFilter
 
-from charges.admin import METHOD, SHARES, ChargeAdmin, events_of_this
-from charges.admin import STATUS as CHARGE_STATUS
+from charges.admin.charge import ChargeAdmin
+from charges.admin.columns import METHOD, SHARES, events_of_this
+from charges.admin.columns import STATUS as CHARGE_STATUS
 from charges.models import Charge
 from installments.models import (
     Installment,

@@ -1,6 +1,6 @@
 """Steps of collecting installments, set-based, and what a charge's outcome means for them.
 
-`lock` and `moved` are what charges call (settings.CHARGE_OWNER) when the card has answered.
+`lock`, `moved`, `card_renewed` and `outlook` are what charges call (settings.CHARGE_OWNER).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from django.db import connection
 from django.db.models import prefetch_related_objects
 
 from charges import collection as charge_collection
+from charges import declines
 from charges.models import Charge, ChargeStatus
 from installments import retries
 from installments.models import (
@@ -61,6 +62,29 @@ def moved(charge: Charge, *, by: Actor, now: datetime) -> None:
     """The charge's installment and order stand as its outcome says."""
     installment = Installment.objects.select_related("order").get(id=charge.installment_id or "")
     apply([installment], [charge], by=by, now=now)
+
+
+def card_renewed(partner_id: UUID, card: str, *, by: Actor, now: datetime) -> None:
+    """The card, which a hard decline may have stopped, is asked again at the next tries."""
+    stopped = InstallmentOrder.objects.filter(partner_id=partner_id, refused_card=card)
+    stopped.update(refused_card="", updated_at=now)
+
+
+def outlook(charge: Charge) -> str:
+    """What follows for the installment whose charge failed, in words."""
+    found = Installment.objects.select_related("order").filter(id=charge.installment_id or "")
+    installment = found.first()
+    if installment is None:
+        return ""
+    if installment.charge_id != charge.id:
+        return f"A later charge took its place: {installment.charge_id}."
+    if installment.status == InstallmentStatus.CANCELED:
+        return "Its order is canceled: it is not tried again."
+    if installment.next_attempt_at is None:
+        return "The schedule of retries is used up: it is not tried again by itself."
+    stopped = " with another card, or the wallet" if installment.order.refused_card else ""
+    tried = installment.next_attempt_at.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return f"Its installment is tried again{stopped} at {tried}."
 
 
 def claim_due(at: datetime, *, limit: int, order_id: UUID | None = None) -> list[Installment]:
@@ -213,7 +237,7 @@ def _follow(installment: Installment, charged: Charge, now: datetime) -> str | N
         installment.next_attempt_at = None
         installment.order.amount_paid += installment.amount
         return "paid"
-    if charged.status != ChargeStatus.FAILED:
+    if charged.status not in (ChargeStatus.FAILED, ChargeStatus.CANCELED):
         installment.status = InstallmentStatus.PROCESSING
         return None
     return _follow_failure(installment, charged, now)
@@ -221,7 +245,9 @@ def _follow(installment: Installment, charged: Charge, now: datetime) -> str | N
 
 def _follow_failure(installment: Installment, charged: Charge, now: datetime) -> str | None:
     order = installment.order
-    if retries.is_hard(charged.failure_code, charged.failure_decline_code):
+    if declines.stops_card(
+        charged.failure_code, charged.failure_decline_code, charged.failure_advice_code
+    ):
         order.refused_card = charged.card
     if order.status == OrderStatus.CANCELED:
         installment.status, installment.next_attempt_at = InstallmentStatus.CANCELED, None

@@ -11,26 +11,6 @@ from typing import TypedDict
 
 from installments import schedule
 
-# Stripe's decline codes after which the issuer asks not to try the card again
-# (docs.stripe.com/declines/codes), and its error codes of cards that cannot work any more.
-HARD_DECLINES = frozenset(
-    {
-        "do_not_try_again",
-        "expired_card",
-        "fraudulent",
-        "incorrect_number",
-        "invalid_account",
-        "invalid_number",
-        "lost_card",
-        "pickup_card",
-        "restricted_card",
-        "revocation_of_all_authorizations",
-        "revocation_of_authorization",
-        "stolen_card",
-        "stop_payment_order",
-    }
-)
-
 
 class Policy(TypedDict):
     """Frozen onto each order. Days after the due date, and until a failed order is defaulted."""
@@ -58,7 +38,3 @@ def next_attempt(
 def retry_dates(policy: Policy, due_date: date) -> list[date]:
     """The dates of all tries, if none comes late."""
     return [due_date + timedelta(days=days) for days in policy["offsets"]]
-
-
-def is_hard(failure_code: str, decline_code: str) -> bool:
-    return bool({failure_code, decline_code} & HARD_DECLINES)

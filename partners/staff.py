@@ -31,7 +31,7 @@ from unfold.utils import display_for_label, parse_date_str
 
 COUNTED = 10_000
 LINE = 40
-ID_OF_PROCESSOR = ("pi_", "pm_", "cus_")
+ID_OF_PROCESSOR = ("pi_", "pm_", "cus_", "re_", "du_", "evt_")
 SUCCESS, INFO, WARNING, DANGER = "success", "info", "warning", "danger"
 
 Row = Any

@@ -30,8 +30,15 @@ PAGES: dict[str, list[tuple[str, str, str]]] = {
         ("Orders", "receipt_long", "installments.installmentorder"),
         ("Installments", "event_repeat", "installments.installment"),
         ("Charges", "payments", "charges.charge"),
+        ("Refunds", "undo", "charges.refund"),
+        ("Disputes", "gavel", "charges.dispute"),
         ("Saved cards", "credit_card", "charges.paymentmethod"),
-        ("Processor customers", "badge", "charges.processorcustomer"),
+    ],
+    "Card processor": [
+        ("Attempts", "contactless", "charges.cardattempt"),
+        ("Stripe events", "sync_alt", "charges.processorevent"),
+        ("Resolutions", "how_to_vote", "charges.resolution"),
+        ("Customers", "badge", "charges.processorcustomer"),
     ],
     "Wallets and ledger": [
         ("Wallets", "account_balance_wallet", "wallets.wallet"),

@@ -18,6 +18,7 @@ from rest_framework.response import Response
 from charges import services as charges
 from charges.cards import PaymentMethodNotFound
 from charges.collection import UnknownRecipient
+from charges.gateway.inbound import InvalidSignature
 from charges.splits import SplitExceedsAmount
 from installments import planning
 from installments import services as installments
@@ -44,6 +45,11 @@ class Problem:
 INVALID = Problem(
     400, "validation_error", "The request is invalid",
     "Read errors[]: each names a field, a code and what was expected.",
+)  # fmt: skip
+
+INVALID_TRANSITION = Problem(
+    409, "invalid_transition", "The state does not allow it",
+    "Read the object: its status does not allow this.",
 )  # fmt: skip
 
 DOMAIN: dict[type[Exception], Problem] = {
@@ -99,15 +105,39 @@ DOMAIN: dict[type[Exception], Problem] = {
         503, "unavailable", "Temporarily unavailable",
         "Something we depend on is out. Nothing is lost; retry with the same Idempotency-Key.",
     ),
+    InvalidSignature: Problem(
+        400, "invalid_signature", "The signature is invalid",
+        "Stripe's callbacks are signed with the endpoint's secret, at most five minutes ago.",
+    ),
+    charges.ChargeNotCancelable: INVALID_TRANSITION,
+    charges.ChargeNotRefundable: INVALID_TRANSITION,
+    charges.ChargeDisputed: Problem(
+        409, "charge_disputed", "The charge is disputed",
+        "The bank holds the card's money until the dispute ends. The wallet leg can be refunded.",
+    ),
+    charges.RefundExceedsCharge: Problem(
+        422, "refund_exceeds_charge", "The refund exceeds the charge",
+        "Refunds, pending ones included, are together at most what the charge collected, and to "
+        "the card at most what came from it.",
+    ),
+    charges.RefundAmountUnsupported: Problem(
+        422, "refund_amount_unsupported", "The card cannot get this amount",
+        "Cards take three-decimal currencies in steps of ten of the smallest unit.",
+    ),
+    charges.WalletRequired: Problem(
+        422, "wallet_required", "The customer has no wallet",
+        "Open a wallet for the customer, or refund to the card.",
+    ),
+    charges.CurrencyMismatch: Problem(
+        409, "currency_mismatch", "The currencies differ",
+        "The customer's wallet is in another currency than the charge.",
+    ),
     planning.InvalidSchedule: INVALID,
     planning.ScheduleSumMismatch: Problem(
         422, "schedule_sum_mismatch", "The schedule does not sum to the amount",
         "The amounts of the schedule must sum to the order's amount exactly.",
     ),
-    installments.InvalidTransition: Problem(
-        409, "invalid_transition", "The state does not allow it",
-        "Read the object: its status does not allow this.",
-    ),
+    installments.InvalidTransition: INVALID_TRANSITION,
     installments.ChargeInProgress: Problem(
         409, "charge_in_progress", "A charge is in progress",
         "An earlier charge of this installment has no outcome yet. Wait for its webhook.",

@@ -158,6 +158,9 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "ENUM_NAME_OVERRIDES": {
         "WalletEntryKind": "wallets.models.Kind",
         "ChargeStatus": "charges.models.ChargeStatus",
+        "RefundStatus": "charges.models.RefundStatus",
+        "RefundTo": "charges.models.RefundTo",
+        "FailureCategory": "charges.declines.Category",
         "OrderStatus": "installments.models.OrderStatus",
         "InstallmentStatus": "installments.models.InstallmentStatus",
         "DeliveryStatus": "webhooks.models.DeliveryStatus",
@@ -187,6 +190,7 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 SWEEPS = {
     "installments.sweep": 60,
     "charges.recover": 30,
+    "charges.process_events": 10,
     "webhooks.deliver_due": 2,
     "webhooks.sync_operator_endpoints": 60,
 }
@@ -201,6 +205,10 @@ SWEEP_STALE_AFTER = timedelta(minutes=5)
 STRIPE_SECRET_KEY = env.required("STRIPE_SECRET_KEY", "cards are charged through Stripe.")
 STRIPE_API_BASE = env.text("STRIPE_API_BASE", "https://api.stripe.com")
 STRIPE_TIMEOUT = 15
+# Several while one is rolled: Stripe signs with each of them.
+STRIPE_WEBHOOK_SECRETS = env.items("STRIPE_WEBHOOK_SECRET")
+if not DEBUG:
+    env.required("STRIPE_WEBHOOK_SECRET", "Stripe signs its callbacks with it.")
 # Charges tell whoever ordered them, in the same transaction (docs/decisions/0004-layers.md).
 CHARGE_OWNER = "installments.collection"
 INSTALLMENT_DUE_HOUR = env.number("INSTALLMENT_DUE_HOUR", 9)
@@ -215,6 +223,12 @@ WEBHOOK_ALLOW_LOOPBACK = env.flag("WEBHOOK_ALLOW_LOOPBACK", default=DEBUG)
 EVENT_TYPES = [
     "charge.succeeded",
     "charge.failed",
+    "charge.requires_action",
+    "charge.canceled",
+    "charge.refunded",
+    "charge.disputed",
+    "charge.dispute_closed",
+    "refund.failed",
     "installment.paid",
     "installment.overdue",
     "installment.failed",

@@ -9,6 +9,7 @@ urlpatterns = [
     path("health", health.alive),
     path("health/ready", health.ready),
     path("docs", SpectacularSwaggerView.as_view(url_name="schema")),
+    path("docs/declines", pages.declines),
     path("docs/errors", pages.errors),
     path("docs/errors/<str:code>", pages.error),
     path("schema", SpectacularAPIView.as_view(), name="schema"),

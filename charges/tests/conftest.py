@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from charges import gateway
+from charges.gateway.client import client
 from wallets.tests.steps import open_wallet
 
 
@@ -24,16 +24,16 @@ def poor_ada(api):
 def impatient(settings):
     """Stripe has a moment to answer."""
     settings.STRIPE_TIMEOUT = 0.3
-    gateway.client.cache_clear()
+    client.cache_clear()
     yield
-    gateway.client.cache_clear()
+    client.cache_clear()
 
 
 @pytest.fixture
 def no_processor(settings):
     """Whoever asks Stripe fails: nobody listens."""
     settings.STRIPE_API_BASE = "http://127.0.0.1:1"
-    gateway.client.cache_clear()
+    client.cache_clear()
     yield
     settings.STRIPE_API_BASE = os.environ["STRIPE_API_BASE"]
-    gateway.client.cache_clear()
+    client.cache_clear()

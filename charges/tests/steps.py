@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import time
 from uuid import uuid4
 
-from charges import gateway, services
+from charges import services
+from charges.gateway.client import client
 from charges.models import Charge
 from conftest import BY
+from devstack.pytest_plugin import SETTINGS
+from devstack.stripe_sandbox.delivery import signature
 from wallets.models import Wallet
 from webhooks.models import Event
 
 CARD = "pm_card_visa"
 DECLINED = "pm_card_chargeDeclined"
+SECRET = SETTINGS["STRIPE_WEBHOOK_SECRET"]
 TERMINAL = ["charge.succeeded", "charge.failed", "charge.canceled"]
 
 
@@ -51,7 +57,7 @@ def terminal_events(charge_id):
 
 def paid_intents(charge_id=None):
     """The oracle: amounts of the succeeded intents at the processor, by the real SDK."""
-    listed = gateway.client().v1.payment_intents.list(params={"limit": 100})
+    listed = client().v1.payment_intents.list(params={"limit": 100})
     return [
         intent.amount
         for intent in listed.auto_paging_iter()
@@ -73,3 +79,98 @@ def paid(card):
 
 
 NOT_PAID: tuple[str, list[str], list[int], int] = ("failed", ["charge.failed"], [], 0)
+
+
+# Refunds ---------------------------------------------------------------------------------------
+
+
+def refund(api, charge_id, amount=None, *, key=None, **fields):
+    """The answer to a refund."""
+    body = fields | ({} if amount is None else {"amount": amount})
+    return api.post(f"/charges/{charge_id}/refunds", body, key=key)
+
+
+def refunded(api, charge_id, amount=None, **fields):
+    """The refund, made."""
+    answer = refund(api, charge_id, amount, **fields)
+    assert answer.status_code == 201, answer.json()
+    return answer.json()
+
+
+def new_refund(amount=None, *, key=None, **fields):
+    """What the door is asked for, in minor units."""
+    key = key or uuid4().hex
+    return services.NewRefund(amount=amount, idempotency_key=key, fingerprint=key, **fields)
+
+
+def give_back(charge_id, now, amount=None, **fields):
+    new = new_refund(amount, **fields)
+    return services.refund(charge_id=charge_id, new=new, by=BY, now=now).refund
+
+
+def complete(refund_id, now):
+    return services.complete_refund(refund_id=refund_id, by=BY, now=now)
+
+
+def returned_by_card(charge_id=None):
+    """The oracle: amounts of the refunds at the processor that did not fail, by the real SDK."""
+    listed = client().v1.refunds.list(params={"limit": 100})
+    return [
+        made.amount
+        for made in listed.auto_paging_iter()
+        if made.status not in ("failed", "canceled")
+        and (charge_id is None or made.metadata["charge_id"] == str(charge_id))
+    ]
+
+
+def events_of(resource_id):
+    """The types of its events, in order."""
+    events = Event.objects.filter(resource_id=resource_id).order_by("sequence")
+    return list(events.values_list("type", flat=True))
+
+
+# Stripe's side ---------------------------------------------------------------------------------
+
+
+def disputes_of(charge_id):
+    """The ids of a charge's disputes at the processor."""
+    intent_id = Charge.objects.get(id=charge_id).external_charge_id
+    return [d.id for d in client().v1.disputes.list(params={"payment_intent": intent_id}).data]
+
+
+def hear_of_disputes(charge_id, now):
+    for dispute_id in disputes_of(charge_id):
+        services.hear_of_dispute(external_id=dispute_id, by=BY, now=now)
+
+
+def notice(type_, object_id, *, id_=None, secret=SECRET, at=None, **fields):
+    """(payload, signature) of a callback as Stripe would send it."""
+    event = {
+        "id": id_ or f"evt_{uuid4().hex}",
+        "object": "event",
+        "type": type_,
+        "created": int(time.time()),
+        "livemode": False,
+        "data": {"object": {"id": object_id}},
+        **fields,
+    }
+    payload = json.dumps(event)
+    return payload, signature(payload, secret, at or int(time.time()))
+
+
+def receive(payload, signed, now):
+    return services.receive_event(payload=payload.encode(), signature=signed, now=now)
+
+
+def hear(type_, object_id, now, **fields):
+    """A callback came and was worked off; whether it was new."""
+    is_new = receive(*notice(type_, object_id, **fields), now)
+    services.process_events(by=BY)
+    return is_new
+
+
+def authenticate(charge_id, sandbox, outcome="succeed", card="pm_card_authenticationRequired"):
+    """The cardholder confirms on the partner's page, is asked by the bank and passes, or not."""
+    intent_id = Charge.objects.get(id=charge_id).external_charge_id
+    client().v1.payment_intents.confirm(intent_id, params={"payment_method": card})
+    return sandbox.authenticate(intent_id, outcome)

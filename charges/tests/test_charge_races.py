@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from django.db import connection
 
-from charges import gateway
+from charges.gateway import intents
+from charges.gateway.client import Refused
 from charges.models import Charge
 from charges.tests.steps import CARD, charge, collect, create, end_of, paid, paid_intents
 from wallets.tests.steps import BARRIER_SECONDS, race, wallet_of
@@ -46,10 +47,10 @@ def test_eight_that_go_on_with_a_charge_collect_it_once(api, partner, poor_ada, 
 def test_four_answers_at_once_settle_the_charge_once(partner, poor_ada, sandbox, now, monkeypatch):
     sandbox.fault("drop_after", path="/confirm")
     made = create(partner, now)
-    retrieve, everybody, arrived = gateway.retrieve, threading.Barrier(4), threading.Semaphore(0)
+    retrieve, everybody, arrived = intents.retrieve, threading.Barrier(4), threading.Semaphore(0)
 
-    def retrieve_together(charge):
-        intent = retrieve(charge)
+    def retrieve_together(intent_id):
+        intent = retrieve(intent_id)
         arrived.release()
         everybody.wait(BARRIER_SECONDS)
         return intent
@@ -60,7 +61,7 @@ def test_four_answers_at_once_settle_the_charge_once(partner, poor_ada, sandbox,
         finally:
             connection.close()
 
-    monkeypatch.setattr(gateway, "retrieve", retrieve_together)
+    monkeypatch.setattr(intents, "retrieve", retrieve_together)
     with ThreadPoolExecutor(4) as pool:
         asked = []
         for _ in range(4):
@@ -74,16 +75,16 @@ def test_four_answers_at_once_settle_the_charge_once(partner, poor_ada, sandbox,
 def test_a_refusal_that_another_worker_overtook_fails_nothing(
     partner, poor_ada, sandbox, now, monkeypatch
 ):
-    create_intent = gateway.create
+    create_intent = intents.create
 
     def overtaken(charge, *, customer):
         """Another worker stores its intent while the processor refuses us one."""
         intent = create_intent(charge, customer=customer)
         Charge.objects.filter(id=charge.id).update(external_charge_id=intent.id)
-        raise gateway.Refused("resource_missing", "No such payment method.")
+        raise Refused("resource_missing", "No such payment method.")
 
     with monkeypatch.context() as patched:
-        patched.setattr(gateway, "create", overtaken)
+        patched.setattr(intents, "create", overtaken)
         made = create(partner, now)
 
     assert made.status == "processing"

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from charges import gateway
+from charges.gateway.client import client
 from charges.models import PaymentMethod, ProcessorCustomer
 from charges.tests.steps import CARD, charge, charged, end_of, paid
 from partners import services as partners
@@ -87,7 +87,7 @@ def test_attaching_a_saved_card_again_changes_no_more(api, sandbox):
 @pytest.mark.parametrize("action", ["drop_after", "error_500_after"])
 def test_a_card_whose_attach_answer_was_lost_is_saved_by_the_retry(api, sandbox, action):
     params = {"type": "card", "card": {"token": "tok_visa"}}
-    method = gateway.client().v1.payment_methods.create(params=params).id
+    method = client().v1.payment_methods.create(params=params).id
     sandbox.fault(action, path="/attach")
     attach(api, method)
 

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import pytest
+from django.db import IntegrityError
 
 from charges.invariants import INVARIANTS
-from charges.tests.steps import CARD, charged, create
+from charges.models import Dispute
+from charges.tests.steps import (
+    CARD,
+    charged,
+    create,
+    disputes_of,
+    hear_of_disputes,
+    refunded,
+)
+from partners.constraints import violated
 from wallets.tests.corruption import corrupted, found_broken
+from wallets.tests.steps import open_wallet
 
 SHARES = """[{"recipient": "ada", "amount": 1}]"""
 BROKEN_BY = {
@@ -28,16 +39,47 @@ BROKEN_BY = {
         "charges_charge",
         "SET status = 'unknown', succeeded_at = NULL, next_attempt_at = now()",
     ),
-    "a processing charge is found by a sweep or by staff": (
+}
+BROKEN_REFUND_BY = {
+    "what went back is what refunds and lost disputes say": (
         "charges_charge",
-        "SET status = 'unknown', succeeded_at = NULL",
+        "SET wallet_refunded = 1 WHERE wallet_refunded > 0",
+    ),
+    "a refund is posted once, and taken back once if it failed later": (
+        "charges_refund",
+        "SET status = 'failed', failed_at = now()",
+    ),
+    "nobody gives back more than their share, and all of it when all went back": (
+        "charges_refund",
+        "SET split_reversals = '[]'",
+    ),
+    "a lost dispute is in the ledger once, as it says": (
+        "charges_dispute",
+        "SET external_leg = external_leg - 1",
+    ),
+    "every refund that ended was told once": (
+        "webhooks_event",
+        "SET type = 'wallet.credited' WHERE type = 'charge.refunded'",
     ),
 }
-REFUSED_BY_A_CONSTRAINT = {"at most the amount is refunded"}
+REFUSED_BY_A_CONSTRAINT = {
+    "a processing charge is found by a sweep or by staff": (
+        "charges_charge",
+        "SET status = 'unknown', succeeded_at = NULL, wallet_refunded = 0, external_reversed = 0",
+        "charges_charge_open_is_found",
+    ),
+    "a pending refund is found by a sweep or by staff": (
+        "charges_refund",
+        "SET status = 'pending', succeeded_at = NULL",
+        "charges_refund_pending_is_found",
+    ),
+}
 
 
 def test_every_invariant_of_charges_is_shown_to_fail():
-    assert set(BROKEN_BY) | REFUSED_BY_A_CONSTRAINT == set(INVARIANTS)
+    shown = [*BROKEN_BY, *BROKEN_REFUND_BY, *REFUSED_BY_A_CONSTRAINT]
+
+    assert sorted(shown) == sorted(INVARIANTS)
 
 
 @pytest.mark.parametrize("invariant", BROKEN_BY)
@@ -70,3 +112,36 @@ def test_a_lost_hold_is_found(partner, poor_ada, sandbox, now):
 
     with corrupted("wallets_wallet", "UPDATE wallets_wallet SET held = 0"):
         assert found_broken()["held equals the open wallet legs"]
+
+
+@pytest.fixture
+def returned(api, ada, sandbox, now):
+    """A refund of 60.00 into ada's wallet, half of it bob's; and a lost dispute."""
+    open_wallet(api, "bob")
+    split = [{"recipient": "bob", "percentage": "50"}]
+    made = refunded(api, charged(api, "60.00", split_instructions=split)["id"])
+    disputed = charged(api, "5.00", use_wallet=False, payment_method="pm_card_createDispute")
+    (dispute_id,) = disputes_of(disputed["id"])
+    sandbox.close_dispute(dispute_id, "lost")
+    hear_of_disputes(disputed["id"], now)
+    return {made["id"], made["charge_id"], str(Dispute.objects.get().id)}
+
+
+@pytest.mark.parametrize("invariant", BROKEN_REFUND_BY)
+def test_a_broken_invariant_of_refunds_is_found_with_its_row(returned, invariant):
+    table, change = BROKEN_REFUND_BY[invariant]
+
+    with corrupted(table, f"UPDATE {table} {change}"):
+        rows = found_broken()[invariant]
+
+    assert {row["id"] for row in rows} & returned
+
+
+@pytest.mark.parametrize("invariant", REFUSED_BY_A_CONSTRAINT)
+def test_the_database_itself_refuses(returned, invariant):
+    table, change, constraint = REFUSED_BY_A_CONSTRAINT[invariant]
+
+    with pytest.raises(IntegrityError) as refusal, corrupted(table, f"UPDATE {table} {change}"):
+        pass
+
+    assert violated(refusal.value) == constraint

@@ -62,22 +62,3 @@ def test_after_the_last_try_there_is_none():
 
 def test_retry_dates_are_the_tries_of_a_punctual_run():
     assert retries.retry_dates(STANDARD, DUE) == [t.date() for t in tries(DUE, "Europe/Berlin")]
-
-
-@pytest.mark.parametrize(
-    ("code", "decline_code", "is_hard"),
-    [
-        ("card_declined", "lost_card", True),
-        ("card_declined", "stolen_card", True),
-        ("card_declined", "pickup_card", True),
-        ("card_declined", "do_not_try_again", True),
-        ("expired_card", "", True),
-        ("incorrect_number", "", True),
-        ("card_declined", "insufficient_funds", False),
-        ("card_declined", "generic_decline", False),
-        ("insufficient_funds", "", False),
-        ("", "", False),
-    ],
-)
-def test_these_declines_stop_a_card(code, decline_code, is_hard):
-    assert retries.is_hard(code, decline_code) is is_hard

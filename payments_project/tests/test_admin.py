@@ -16,7 +16,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
-from charges.models import Charge
+from charges import services as charges
+from charges.models import Charge, Refund
+from charges.tests.steps import create, give_back, hear, hear_of_disputes
+from conftest import BY
 from installments import tasks
 from installments.models import Installment, InstallmentOrder
 from partners.models import ApiKey, Partner
@@ -75,6 +78,11 @@ def listed(staff, model, **query):
     return {row.pk for row in get(staff, page(model), **query).context["cl"].result_list}
 
 
+def flag(charge_id):
+    """As if the processor had contradicted after the end."""
+    Charge.objects.filter(id=charge_id).update(needs_review=SCRIPT)
+
+
 def make_rows(api, customer):
     """At least one more row of everything that the API makes."""
     api.post("/wallets", {"customer_id": customer})
@@ -84,6 +92,15 @@ def make_rows(api, customer):
     charge = {"customer_id": customer, "amount": "1234.50", "description": SCRIPT}
     api.post("/charges", {**charge, "metadata": {"note": SCRIPT}})
     api.post("/charges", {**charge, "payment_method": "pm_card_visa", "use_wallet": False})
+    disputed = {"payment_method": "pm_card_createDispute", "use_wallet": False}
+    disputed = api.post("/charges", {**charge, **disputed}).json()
+    hear_of_disputes(disputed["id"], timezone.now())
+    refunded = api.post("/charges", {**charge, "amount": "10.00"}).json()
+    refund = {"amount": "1.00", "reason": SCRIPT}
+    api.post(f"/charges/{refunded['id']}/refunds", refund)
+    hear("payment_intent.succeeded", disputed["external_charge_id"], timezone.now())
+    flag(refunded["id"])
+    charges.acknowledge(charge_id=refunded["id"], reason=SCRIPT, by=BY, now=timezone.now())
     order = {"customer_id": customer, "amount": "300.00", "installment_count": 3}
     today = timezone.now().date().isoformat()
     api.post("/installments/orders", {**order, "first_due_date": today})
@@ -218,7 +235,7 @@ def test_details_ask_no_more_queries_for_more_rows(staff, lively):
 
 
 def test_a_charge_is_found_by_its_intent(staff, lively):
-    charge = Charge.objects.get(external_charge_id__startswith="pi_")
+    charge = Charge.objects.get(external_charge_id__startswith="pi_", dispute_status="")
 
     assert listed(staff, Charge, q=charge.external_charge_id) == {charge.pk}
 
@@ -272,9 +289,9 @@ def test_the_period_includes_its_last_day(staff, lively):
 def test_filters_narrow_the_list(staff, lively, partner):
     nobody = Partner.objects.create(name="Other", created_at=timezone.now())
 
-    assert len(listed(staff, Charge, partner__id__exact=partner.id)) == 3
+    assert len(listed(staff, Charge, partner__id__exact=partner.id)) == 5
     assert listed(staff, Charge, partner__id__exact=nobody.id) == set()
-    assert len(listed(staff, Charge, currency="usd", status__exact="succeeded")) == 3
+    assert len(listed(staff, Charge, currency="usd", status__exact="succeeded")) == 5
     assert listed(staff, Charge, currency="EUR") == set()
     assert listed(staff, Charge, review="needed") == set()
     assert len(listed(staff, Delivery, type="installment.paid")) == 1
@@ -305,7 +322,7 @@ def test_a_row_without_a_page_is_named_and_not_linked():
 
 
 def test_a_charge_shows_its_money_its_entries_and_its_events(staff, lively):
-    charge = Charge.objects.get(external_charge_id__startswith="pi_")
+    charge = Charge.objects.get(external_charge_id__startswith="pi_", dispute_status="")
     posting = LedgerTransaction.objects.get(charge_id=charge.id)
     event = Event.objects.get(resource_id=charge.id)
 
@@ -463,3 +480,107 @@ def test_the_operators_endpoints_follow_the_setting_alone(staff, settings):
 
     assert post(staff, path, description="mine").status_code == 403
     assert get(staff, path).status_code == 200
+
+
+# Decisions ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def differing(partner, sandbox, now):
+    """A charge that waits for staff: the processor shows another amount."""
+    sandbox.fault("wrong_amount", path="/confirm")
+    return create(partner, now)
+
+
+def decide(staff, charge_id, action, **words):
+    """The answer to the dialog of a charge's detail page."""
+    path = f"/admin/charges/charge/{charge_id}/{action}/"
+    return post(staff, path, _form_submitted="on", **words)
+
+
+def is_offered(staff, charge_id, action):
+    path = f"/admin/charges/charge/{charge_id}/{action}/"
+    return path in text(get(staff, page(Charge, "change", charge_id)))
+
+
+def test_staff_resolve_what_needs_a_review(staff, differing):
+    assert is_offered(staff, differing.id, "resolve")
+
+    answer = decide(staff, differing.id, "resolve", outcome="succeeded", reason="Seen at Stripe.")
+
+    assert answer["HX-Redirect"] == page(Charge, "change", differing.id)
+    shown = text(get(staff, answer["HX-Redirect"]))
+    assert "Decided: it is succeeded." in shown
+    assert "Staff:ada decided on the charge: succeeded. Seen at Stripe." in shown
+    assert not is_offered(staff, differing.id, "resolve")
+
+
+@pytest.mark.parametrize("words", [{"outcome": "failed"}, {"outcome": "paid", "reason": "x"}])
+def test_a_decision_needs_a_reason_and_an_outcome(staff, differing, words):
+    answer = decide(staff, differing.id, "resolve", **words)
+
+    assert "HX-Redirect" not in answer
+    assert Charge.objects.get().status == "unknown"
+
+
+def test_a_decision_that_the_processor_contradicts_is_refused_in_words(
+    staff, partner, sandbox, now
+):
+    sandbox.fault("drop_after", path="/confirm")
+    made = create(partner, now)
+    flag(made.id)
+
+    answer = decide(staff, made.id, "resolve", outcome="failed", reason="no")
+
+    assert "The processor contradicts" in text(get(staff, answer["HX-Redirect"]))
+    assert Charge.objects.get().status == "unknown"
+
+
+def test_who_may_only_look_is_offered_no_decision(differing):
+    viewer = User.objects.create_user("viewer", is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_charge"))
+
+    assert not is_offered(browser(viewer), differing.id, "resolve")
+    answer = decide(browser(viewer), differing.id, "resolve", outcome="failed", reason="no")
+    assert answer.status_code == 403
+
+
+def test_staff_acknowledge_what_was_flagged_after_the_end(staff, api, lively):
+    charge = Charge.objects.filter(status="succeeded").first()
+    assert not is_offered(staff, charge.id, "acknowledge")
+    flag(charge.id)
+
+    decide(staff, charge.id, "acknowledge", reason="Paid back by hand.")
+
+    charge.refresh_from_db()
+    assert charge.needs_review == ""
+
+
+def test_staff_resolve_a_refund(staff, partner, sandbox, now):
+    made = create(partner, now)
+    sandbox.fault("wrong_amount", path="/v1/refunds$")
+    row = give_back(made.id, now, 1000)
+
+    answer = post(
+        staff, f"/admin/charges/refund/{row.id}/resolve/", _form_submitted="on",
+        outcome="succeeded", reason="Seen.",
+    )  # fmt: skip
+
+    assert answer["HX-Redirect"] == page(Refund, "change", row.id)
+    assert Refund.objects.get().status == "succeeded"
+
+
+def test_the_timeline_of_a_charge_is_on_its_page_and_runs_nothing(staff, lively):
+    charge = Charge.objects.filter(refunds__isnull=False).first()
+
+    shown = text(get(staff, page(Charge, "change", charge.pk)))
+
+    assert "asked of ada by api_key:" in shown
+    assert SCRIPT not in shown
+
+
+def test_no_page_shows_a_client_secret(staff, partner, sandbox, now):
+    made = create(partner, now, payment_method="pm_card_authenticationRequired")
+
+    assert made.client_secret
+    assert made.client_secret not in text(get(staff, page(Charge, "change", made.pk)))

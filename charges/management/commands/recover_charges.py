@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable
 from typing import Any
+from uuid import UUID
 
 from django.core.management.base import BaseCommand
 from django.utils import timezone
@@ -12,13 +14,22 @@ from partners import actors
 
 
 class Command(BaseCommand):
-    help = "Asks the processor about every unfinished charge now, and goes on with each."
+    help = "Asks the processor about every unfinished charge and refund now, and goes on with each."
 
     def handle(self, **options: Any) -> None:
         by = actors.command("recover_charges")
-        states: Counter[str] = Counter()
-        for charge_id in track(services.unfinished(), description="Charges"):
-            charge = services.collect(charge_id=charge_id, by=by, now=timezone.now())
-            states[charge.status] += 1
+        self._recover(
+            "charges",
+            services.unfinished(),
+            lambda id_: services.collect(charge_id=id_, by=by, now=timezone.now()).status,
+        )
+        self._recover(
+            "refunds",
+            services.unfinished_refunds(),
+            lambda id_: services.complete_refund(refund_id=id_, by=by, now=timezone.now()).status,
+        )
+
+    def _recover(self, what: str, ids: Iterable[UUID], go_on: Callable[[UUID], str]) -> None:
+        states = Counter(go_on(id_) for id_ in track(list(ids), description=what.capitalize()))
         summary = ", ".join(f"{count} {status}" for status, count in sorted(states.items()))
-        self.stdout.write(f"{states.total()} unfinished charges: {summary or 'none'}.")
+        self.stdout.write(f"{states.total()} unfinished {what}: {summary or 'none'}.")

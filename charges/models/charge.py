@@ -1,4 +1,4 @@
-"""Charges and the cards they may use."""
+"""A charge: its two legs, its state, what went back of it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 from uuid_utils.compat import uuid7
 
+from charges import declines
 from partners.models import OwnedQuerySet, Partner
 from wallets.models import Wallet
 
@@ -31,10 +32,14 @@ SOURCES: dict[ChargeStatus, list[ChargeStatus]] = {
     S.SUCCEEDED: [S.PENDING, S.PROCESSING, S.REQUIRES_ACTION, S.UNKNOWN],
     S.FAILED: [S.PENDING, S.PROCESSING, S.REQUIRES_ACTION, S.UNKNOWN],
     S.UNKNOWN: [S.PROCESSING, S.UNKNOWN],
+    S.REQUIRES_ACTION: [S.PROCESSING, S.UNKNOWN, S.REQUIRES_ACTION],
+    S.CANCELED: [S.PENDING, S.REQUIRES_ACTION],
 }
 OPEN = [S.PENDING, S.PROCESSING, S.REQUIRES_ACTION, S.UNKNOWN]
-WITH_PROCESSOR = [S.PROCESSING, S.UNKNOWN]
+WITH_PROCESSOR = [S.PROCESSING, S.UNKNOWN, S.REQUIRES_ACTION]
 """The card leg is claimed and has no outcome yet."""
+DISPUTE_OPEN = ["needs_response", "under_review"]
+"""Stripe's states of a dispute that holds the money back; inquiries are `warning_…`."""
 
 
 class ChargeQuerySet(OwnedQuerySet["Charge"]):
@@ -60,6 +65,9 @@ class Charge(models.Model):
         Wallet, null=True, blank=True, on_delete=models.PROTECT, db_index=False
     )
     use_wallet = models.BooleanField(default=True)
+    wallet_available = models.BigIntegerField(
+        null=True, blank=True, help_text="What the wallet had when the legs were decided."
+    )
     wallet_amount = models.BigIntegerField(default=0)
     external_amount = models.BigIntegerField(default=0)
     card = models.CharField(max_length=255, blank=True, help_text="Stripe's pm_… to charge.")
@@ -69,6 +77,8 @@ class Charge(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True, blank=True)
     needs_review = models.CharField(max_length=300, blank=True)
+    client_secret = models.CharField(max_length=255, blank=True, editable=False)
+    action_expires_at = models.DateTimeField(null=True, blank=True)
     split_instructions = models.JSONField(default=list)
     split_shares = models.JSONField(default=list)
     installment_id = models.UUIDField(null=True, blank=True)
@@ -77,8 +87,18 @@ class Charge(models.Model):
     metadata = models.JSONField(default=dict)
     failure_code = models.CharField(max_length=64, blank=True)
     failure_decline_code = models.CharField(max_length=64, blank=True)
+    failure_advice_code = models.CharField(max_length=64, blank=True)
     failure_message = models.CharField(max_length=500, blank=True)
-    amount_refunded = models.BigIntegerField(default=0)
+    wallet_refunded = models.BigIntegerField(
+        default=0, help_text="Of the wallet leg, by refunds pending and succeeded."
+    )
+    external_refunded = models.BigIntegerField(
+        default=0, help_text="Of the card leg, by refunds pending and succeeded."
+    )
+    external_reversed = models.BigIntegerField(
+        default=0, help_text="Of the card leg, by lost disputes."
+    )
+    dispute_status = models.CharField(max_length=32, blank=True)
     idempotency_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 -- unique
     fingerprint = models.CharField(max_length=64, blank=True)
     actor = models.CharField(max_length=200)
@@ -86,6 +106,10 @@ class Charge(models.Model):
     updated_at = models.DateTimeField()
     succeeded_at = models.DateTimeField(null=True, blank=True)
     failed_at = models.DateTimeField(null=True, blank=True)
+    canceled_at = models.DateTimeField(null=True, blank=True)
+    decided_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the legs were decided."
+    )
 
     objects = ChargeQuerySet.as_manager()
 
@@ -132,11 +156,34 @@ class Charge(models.Model):
                 name="charges_charge_failed_at",
             ),
             models.CheckConstraint(
-                condition=Q(amount_refunded__gte=0, amount_refunded__lte=F("amount")),
-                name="charges_charge_refunded_at_most_amount",
+                condition=Q(status=S.CANCELED, canceled_at__isnull=False)
+                | (~Q(status=S.CANCELED) & Q(canceled_at=None)),
+                name="charges_charge_canceled_at",
             ),
             models.CheckConstraint(
-                condition=~Q(status__in=[S.PENDING, S.PROCESSING])
+                condition=~Q(status=S.REQUIRES_ACTION)
+                | (Q(action_expires_at__isnull=False) & ~Q(client_secret="")),
+                name="charges_charge_action_can_be_taken",
+            ),
+            models.CheckConstraint(
+                condition=Q(wallet_refunded__gte=0, wallet_refunded__lte=F("wallet_amount")),
+                name="charges_charge_wallet_refunded_at_most_collected",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    external_refunded__gte=0,
+                    external_reversed__gte=0,
+                    external_amount__gte=F("external_refunded") + F("external_reversed"),
+                ),
+                name="charges_charge_external_refunded_at_most_collected",
+            ),
+            models.CheckConstraint(
+                condition=Q(status=S.SUCCEEDED)
+                | Q(wallet_refunded=0, external_refunded=0, external_reversed=0),
+                name="charges_charge_only_succeeded_is_refunded",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=OPEN)
                 | Q(next_attempt_at__isnull=False)
                 | ~Q(needs_review=""),
                 name="charges_charge_open_is_found",
@@ -171,6 +218,11 @@ class Charge(models.Model):
         return "+".join(legs) or None
 
     @property
+    def amount_refunded(self) -> int:
+        """By refunds pending and succeeded; lost disputes are not among them."""
+        return self.wallet_refunded + self.external_refunded
+
+    @property
     def refund_status(self) -> str:
         if not self.amount_refunded:
             return "none"
@@ -180,70 +232,29 @@ class Charge(models.Model):
     def failure(self) -> dict[str, str | None] | None:
         if not self.failure_code:
             return None
+        known = declines.look_up(
+            self.failure_code, self.failure_decline_code, self.failure_advice_code
+        )
         return {
             "code": self.failure_code,
             "decline_code": self.failure_decline_code or None,
+            "advice_code": self.failure_advice_code or None,
+            "category": known.category,
             "message": self.failure_message,
         }
 
     @property
+    def next_action(self) -> dict[str, Any] | None:
+        """What the customer's page needs to let the cardholder authenticate."""
+        if self.status != S.REQUIRES_ACTION:
+            return None
+        return {"client_secret": self.client_secret, "expires_at": self.action_expires_at}
+
+    @property
+    def is_disputed(self) -> bool:
+        """The card's money is held back until the dispute ends."""
+        return self.dispute_status in DISPUTE_OPEN
+
+    @property
     def is_terminal(self) -> bool:
         return self.status not in OPEN
-
-
-class PaymentMethod(models.Model):
-    """A card that a customer saved with Stripe: its names there, and what may be shown of it."""
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    partner = models.ForeignKey(Partner, on_delete=models.PROTECT)
-    customer_id = models.CharField(max_length=64)
-    external_id = models.CharField(max_length=255, unique=True, help_text="Stripe's pm_…")
-    external_customer_id = models.CharField(max_length=255, help_text="Stripe's cus_…")
-    brand = models.CharField(max_length=32)
-    last4 = models.CharField(max_length=4)
-    exp_month = models.PositiveSmallIntegerField()
-    exp_year = models.PositiveSmallIntegerField()
-    is_default = models.BooleanField(default=False)
-    created_at = models.DateTimeField()
-    detached_at = models.DateTimeField(null=True, blank=True)
-
-    objects: models.Manager[PaymentMethod] = OwnedQuerySet["PaymentMethod"].as_manager()
-
-    class Meta:
-        ordering = ["-id"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["partner", "customer_id"],
-                condition=Q(is_default=True),
-                name="charges_paymentmethod_one_default",
-            ),
-            models.CheckConstraint(
-                condition=Q(is_default=False) | Q(detached_at=None),
-                name="charges_paymentmethod_default_is_attached",
-            ),
-        ]
-        indexes = [
-            models.Index(fields=["partner", "customer_id"], name="charges_paymentmethod_customer")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.brand} •••• {self.last4}"
-
-
-class ProcessorCustomer(models.Model):
-    """The Stripe customer that stands for a partner's customer."""
-
-    partner = models.ForeignKey(Partner, on_delete=models.PROTECT)
-    customer_id = models.CharField(max_length=64)
-    external_id = models.CharField(max_length=255, unique=True, help_text="Stripe's cus_…")
-    created_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["partner", "customer_id"], name="charges_processorcustomer_once"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.external_id

@@ -1,28 +1,27 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
 from uuid import UUID
 
 from django.shortcuts import get_object_or_404
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from charges import services
-from charges.models import Charge, ChargeStatus, PaymentMethod
+from charges import services, timeline
+from charges.models import Charge, ChargeStatus
 from charges.serializers import (
     ChargeBody,
     ChargeResource,
-    PaymentMethodBody,
-    PaymentMethodResource,
+    TimelineResource,
     check_instruction_amounts,
 )
 from partners.api import PartnerView, created, fingerprint, idempotency_key
 from partners.filters import CreatedFilterSet
 from partners.models import Scope
 from partners.schema import IDEMPOTENCY_KEY, PREFER
-from partners.serializers import IdField
+from partners.serializers import NoBody
 from wallets.fields import minor_units
 
 LEGS = {
@@ -87,54 +86,27 @@ class ChargeDetail(PartnerView):
         return Response(ChargeResource.render(charge))
 
 
-class CustomerFilter(filters.FilterSet):
-    customer_id = filters.CharFilter()
-
-
-class PaymentMethods(PartnerView):
-    queryset = PaymentMethod.objects.none()
-    serializer_class = PaymentMethodResource
-    filterset_class = CustomerFilter
+class ChargeCancel(PartnerView):
+    serializer_class = ChargeResource
     write_scope = Scope.CHARGES
 
     @extend_schema(
-        operation_id="payment_methods_list",
-        summary="A customer's cards",
-        parameters=[OpenApiParameter("customer_id", str, required=True)],
-        responses=PaymentMethodResource(many=True),
+        operation_id="charges_cancel",
+        summary="Cancel a charge that is pending or waits for its cardholder",
+        request=NoBody,
     )
-    def get(self, request: Request) -> Response:
-        if "customer_id" not in request.query_params:
-            detail = serializers.ErrorDetail("Say whose: ?customer_id=", "required")
-            raise serializers.ValidationError({"customer_id": [detail]})
-        IdField().run_validation(request.query_params["customer_id"])
-        return self.page(PaymentMethod.objects.owned_by(self.partner_id).filter(detached_at=None))
-
-    @extend_schema(
-        operation_id="payment_methods_attach",
-        summary="Save a customer's card by its id at Stripe",
-        request=PaymentMethodBody,
-        responses={201: PaymentMethodResource},
-    )
-    def post(self, request: Request) -> Response:
-        body = PaymentMethodBody.shared().run_validation(request.data)
-        saved = services.attach_payment_method(
-            partner_id=self.partner_id,
-            customer_id=body["customer_id"],
-            payment_method=body["payment_method"],
-            is_default=body["default"],
-            now=self.now,
-        )
-        return Response(PaymentMethodResource.render(saved), status=201)
+    def post(self, request: Request, charge_id: UUID) -> Response:
+        NoBody.shared().run_validation(request.data)
+        charge = get_object_or_404(Charge.objects.owned_by(self.partner_id), id=charge_id)
+        canceled = services.cancel(charge_id=charge.id, by=self.actor, now=self.now)
+        return Response(ChargeResource.render(canceled))
 
 
-class PaymentMethodDetail(PartnerView):
-    serializer_class = PaymentMethodResource
-    write_scope = Scope.CHARGES
+class ChargeTimeline(PartnerView):
+    serializer_class = TimelineResource
 
-    @extend_schema(operation_id="payment_methods_detach", summary="Forget a card")
-    def delete(self, request: Request, payment_method_id: UUID) -> Response:
-        rows = PaymentMethod.objects.owned_by(self.partner_id)
-        payment_method = get_object_or_404(rows, id=payment_method_id)
-        services.detach_payment_method(payment_method=payment_method, now=self.now)
-        return Response(status=204)
+    @extend_schema(operation_id="charges_timeline", summary="Why a charge is what it is")
+    def get(self, request: Request, charge_id: UUID) -> Response:
+        charge = get_object_or_404(Charge.objects.owned_by(self.partner_id), id=charge_id)
+        told = {"charge_id": charge.id, "status": charge.status, "entries": timeline.of(charge)}
+        return Response(TimelineResource.render(SimpleNamespace(**told)))

@@ -1,0 +1,206 @@
+"""Staff pages of charges."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+from unfold.decorators import action
+from unfold.enums import ActionVariant
+
+from charges import services, timeline
+from charges.admin.columns import (
+    CATEGORY,
+    DISPUTE_STATUS,
+    FUNDED_BY,
+    INSTALLMENT,
+    LEGS,
+    METHOD,
+    ORDER,
+    SHARES,
+    STATUS,
+    ReasonForm,
+    ResolveForm,
+    ReviewFilter,
+    events_of_this,
+)
+from charges.admin.decisions import Decider
+from charges.admin.refunds import PARTS, DisputeAdmin, RefundAdmin
+from charges.models import WITH_PROCESSOR, Charge, Dispute, Refund
+from partners.staff import (
+    BY_PARTNER,
+    BY_PERIOD,
+    BY_STATUS,
+    ID,
+    PARTNER,
+    ReadOnlyAdmin,
+    column,
+    related,
+)
+from wallets.admin import (
+    CUSTOMER,
+    ENTRY_AMOUNTS,
+    POSTED_AT,
+    POSTED_KIND,
+    TRANSACTION,
+    WALLET,
+    CurrencyFilter,
+    LedgerEntryAdmin,
+    amount,
+)
+from wallets.models import LedgerEntry
+
+
+def story(charge: Charge) -> SafeString:
+    entries = timeline.of(charge, names_staff=True)
+    return render_to_string("admin/charges/timeline.html", {"entries": entries})
+
+
+def back(name: str, field: str) -> object:
+    """What went back of a leg; nothing on the page while nothing did."""
+    show = amount(field)
+    return column(name, lambda row: show(row) if getattr(row, field) else None)
+
+
+TIMELINE = column("timeline", story)
+BACK = [
+    back("refunded, of the wallet leg", "wallet_refunded"),
+    back("refunded, of the card leg", "external_refunded"),
+    back("lost to disputes", "external_reversed"),
+]
+
+
+@admin.register(Charge)
+class ChargeAdmin(Decider, ReadOnlyAdmin):
+    list_display = [
+        ID, amount("amount"), STATUS, METHOD, CUSTOMER, "failure_code", CATEGORY, DISPUTE_STATUS,
+        ORDER, PARTNER, "created_at",
+    ]  # fmt: skip
+    list_filter = [BY_PARTNER, BY_STATUS, ReviewFilter, CurrencyFilter, BY_PERIOD]
+    search_fields = ["customer_id", "external_charge_id", "description", "idempotency_key"]
+    id_fields = ["id", "installment_id", "installment_order_id"]
+    fieldsets = [
+        (None, {"fields": ["id", STATUS, CUSTOMER, "description", PARTNER]}),
+        ("Timeline", {"fields": [TIMELINE]}),
+        ("Money", {"fields": [amount("amount"), *LEGS, *BACK, SHARES, DISPUTE_STATUS]}),
+        (
+            "Collection",
+            {
+                "fields": [
+                    FUNDED_BY, "external_charge_id", "card", "attempts", "next_attempt_at",
+                    "needs_review", "action_expires_at",
+                ]
+            },
+        ),
+        (
+            "Failure",
+            {
+                "fields": [
+                    CATEGORY, "failure_code", "failure_decline_code", "failure_advice_code",
+                    "failure_message",
+                ]
+            },
+        ),
+        ("Belongs to", {"fields": [ORDER, INSTALLMENT]}),
+        ("As asked for", {"fields": ["use_wallet", "split_instructions", "metadata"]}),
+        (
+            "Origin",
+            {
+                "fields": [
+                    "actor", "idempotency_key", "created_at", "updated_at", "succeeded_at",
+                    "failed_at", "canceled_at",
+                ]
+            },
+        ),
+    ]  # fmt: skip
+    change_form_datasets = [
+        related(
+            Refund,
+            RefundAdmin,
+            title="Refunds",
+            columns=[ID, amount("amount"), RefundAdmin.STATUS, *PARTS, "reason", "created_at"],
+            rows=lambda charge_id: Q(charge_id=charge_id),
+        ),
+        related(
+            Dispute,
+            DisputeAdmin,
+            title="Disputes",
+            columns=[
+                "external_id",
+                amount("amount"),
+                DisputeAdmin.STATUS,
+                "reason",
+                "evidence_due_at",
+            ],
+            rows=lambda charge_id: Q(charge_id=charge_id),
+        ),
+        related(
+            LedgerEntry,
+            LedgerEntryAdmin,
+            title="Ledger entries",
+            columns=["id", POSTED_KIND, "account", WALLET, *ENTRY_AMOUNTS, TRANSACTION, POSTED_AT],
+            rows=lambda charge_id: Q(transaction__charge_id=charge_id),
+        ),
+        events_of_this(),
+    ]
+    actions_detail = ["resolve", "acknowledge"]
+
+    def has_resolve_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        waits = Charge.objects.filter(pk=object_id or "", status__in=WITH_PROCESSOR)
+        may = request.user.has_perm("charges.change_charge")
+        return may and waits.exclude(needs_review="").exists()
+
+    def has_acknowledge_permission(
+        self, request: HttpRequest, object_id: str | None = None
+    ) -> bool:
+        may = request.user.has_perm("charges.change_charge")
+        return may and services.is_flagged(charge_id=self.uuid(object_id or ""))
+
+    @action(  # type: ignore[untyped-decorator]
+        description="Resolve",
+        permissions=["resolve"],
+        icon="gavel",
+        variant=ActionVariant.PRIMARY,
+        dialog={
+            "title": "Resolve this charge",
+            "description": "Decide what the processor could not tell: succeeded captures the hold "
+            "and posts the ledger, failed releases the hold. This cannot be undone.",
+            "form_class": ResolveForm,
+            "form_submit_text": "Decide",
+        },
+    )
+    def resolve(self, request: HttpRequest, form: ResolveForm, object_id: str) -> HttpResponse:
+        return self.decide(
+            request,
+            object_id,
+            lambda by, now: services.resolve_charge(
+                charge_id=self.uuid(object_id),
+                outcome=form.cleaned_data["outcome"],
+                reason=form.cleaned_data["reason"],
+                by=by,
+                now=now,
+            ),
+        )
+
+    @action(  # type: ignore[untyped-decorator]
+        description="Acknowledge",
+        permissions=["acknowledge"],
+        icon="done_all",
+        dialog={
+            "title": "Acknowledge what was flagged",
+            "description": "You have dealt with it outside: the flags of this charge, its refunds "
+            "and disputes are taken off, and your reason is kept.",
+            "form_class": ReasonForm,
+            "form_submit_text": "Acknowledge",
+        },
+    )
+    def acknowledge(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        return self.decide(
+            request,
+            object_id,
+            lambda by, now: services.acknowledge(
+                charge_id=self.uuid(object_id), reason=form.cleaned_data["reason"], by=by, now=now
+            ),
+        )

@@ -1,0 +1,172 @@
+"""What the pages of this app, and of those above it, show of charges."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from django import forms
+from django.db import models
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from unfold.contrib.filters.admin import DropdownFilter
+from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+
+from charges import declines
+from charges.models import Charge, ChargeStatus, Outcome, RefundStatus
+from partners.staff import (
+    DANGER,
+    ID,
+    INFO,
+    SUCCESS,
+    WARNING,
+    Row,
+    badge,
+    column,
+    flagged,
+    link,
+    related,
+)
+from wallets.admin import amount, amount_text
+from webhooks.admin import EventAdmin
+from webhooks.models import Event
+
+M = TypeVar("M", bound=models.Model)
+
+COLOURS = {
+    ChargeStatus.PENDING.value: INFO,
+    ChargeStatus.PROCESSING.value: INFO,
+    ChargeStatus.SUCCEEDED.value: SUCCESS,
+    ChargeStatus.FAILED.value: DANGER,
+    ChargeStatus.REQUIRES_ACTION.value: WARNING,
+    ChargeStatus.UNKNOWN.value: WARNING,
+}
+REFUND_COLOURS = {
+    RefundStatus.PENDING.value: INFO,
+    RefundStatus.SUCCEEDED.value: SUCCESS,
+    RefundStatus.FAILED.value: DANGER,
+}
+OUTCOME_COLOURS = {
+    Outcome.SUCCEEDED.value: SUCCESS,
+    Outcome.DECLINED.value: DANGER,
+    Outcome.REFUSED.value: DANGER,
+    Outcome.REQUIRES_ACTION.value: WARNING,
+    Outcome.UNKNOWN.value: WARNING,
+    Outcome.NOT_UNDERSTOOD.value: DANGER,
+    Outcome.DIFFERS.value: DANGER,
+}
+CATEGORY_COLOURS = {
+    declines.Category.SOFT.value: WARNING,
+    declines.Category.HARD.value: DANGER,
+    declines.Category.AUTHENTICATION.value: INFO,
+    declines.Category.OURS.value: DANGER,
+}
+DISPUTE_COLOURS = {
+    "needs_response": DANGER,
+    "under_review": WARNING,
+    "warning_needs_response": WARNING,
+    "warning_under_review": INFO,
+    "won": SUCCESS,
+    "lost": DANGER,
+}
+
+
+def state_of(colours: dict[str, str]) -> Any:
+    """The row's status in its colour and, when a person must look at it, that in red."""
+
+    def show(row: Row) -> SafeString:
+        return flagged(row.status, colours, "needs review" if row.needs_review else None)
+
+    return column("status", show, ordering="status")
+
+
+def shares(row: Any) -> SafeString | None:
+    """Who gets how much of the row's money, a line each; None when nothing is shared."""
+    return _lines(row, row.split_shares)
+
+
+def reversals(row: Any) -> SafeString | None:
+    """Who gave back how much, a line each; None when nobody did."""
+    return _lines(row, row.split_reversals)
+
+
+def _lines(row: Any, parts: list[dict[str, Any]]) -> SafeString | None:
+    if not parts:
+        return None
+    lines = ((part["recipient"], amount_text(part["amount"], row.currency)) for part in parts)
+    return format_html_join("", "<div>{}: {}</div>", lines)
+
+
+def paid_by(charge: Charge) -> str | None:
+    """The legs in the words of the page: what the API calls external is a card here."""
+    legs = charge.payment_method
+    return legs and legs.replace("external", "card").replace("+", " + ")
+
+
+def category(row: Any) -> SafeString | None:
+    """What the failure means for the next try (charges.declines)."""
+    failure = row.failure
+    return badge(failure["category"], CATEGORY_COLOURS) if failure else None
+
+
+STATUS = state_of(COLOURS)
+METHOD = column("paid by", paid_by)
+LEGS = [amount("wallet_amount", "by wallet"), amount("external_amount", "by card")]
+ORDER = column("order", lambda charge: link("installmentorder", charge.installment_order_id))
+INSTALLMENT = column("installment", lambda charge: link("installment", charge.installment_id))
+FUNDED_BY = column(
+    "wallet",
+    lambda charge: link("wallet", charge.wallet_id, charge.wallet and charge.wallet.customer_id),
+)
+SHARES = column("shares", shares)
+REVERSALS = column("given back by", reversals)
+CATEGORY = column("decline", category)
+DISPUTE_STATUS = column(
+    "dispute",
+    lambda charge: badge(charge.dispute_status, DISPUTE_COLOURS) if charge.dispute_status else None,
+    ordering="dispute_status",
+)
+CHARGE = column("charge", lambda row: link("charge", row.charge_id))
+
+
+def events_of_this() -> type:
+    """The events of the page's row, whichever model it is of."""
+    return related(
+        Event,
+        EventAdmin,
+        title="Events",
+        columns=[ID, "type", "sequence", "request_id", "created_at"],
+        rows=lambda resource_id: Q(resource_id=resource_id),
+    )
+
+
+class ReviewFilter(DropdownFilter):
+    title = "review"
+    parameter_name = "review"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        return [("needed", "needs review")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[M]) -> QuerySet[M]:
+        return queryset.exclude(needs_review="") if self.value() == "needed" else queryset
+
+
+class ReasonForm(BaseDialogForm):
+    """What staff say about a decision of theirs."""
+
+    reason = forms.CharField(
+        max_length=500,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text="Kept with the decision and shown in the timeline.",
+    )
+
+
+class ResolveForm(ReasonForm):
+    outcome = forms.ChoiceField(
+        choices=[("succeeded", "The money was collected"), ("failed", "It was not")],
+        widget=UnfoldAdminSelectWidget,
+        help_text="The processor is asked once more, and may contradict.",
+    )
+    field_order = ("outcome", "reason")

@@ -1,0 +1,167 @@
+"""Staff pages of refunds and disputes."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from unfold.contrib.filters.admin import AllValuesCheckboxFilter, ChoicesCheckboxFilter
+from unfold.decorators import action
+from unfold.enums import ActionVariant
+
+from charges import services
+from charges.admin.columns import (
+    CHARGE,
+    DISPUTE_COLOURS,
+    REFUND_COLOURS,
+    REVERSALS,
+    ResolveForm,
+    ReviewFilter,
+    events_of_this,
+    state_of,
+)
+from charges.admin.decisions import Decider
+from charges.admin.records import ATTEMPT_COLUMNS, CardAttemptAdmin
+from charges.models import CardAttempt, Dispute, Refund, RefundStatus
+from partners.staff import (
+    BY_PARTNER,
+    BY_PERIOD,
+    BY_STATUS,
+    ID,
+    PARTNER,
+    ReadOnlyAdmin,
+    line,
+    related,
+)
+from wallets.admin import (
+    ENTRY_AMOUNTS,
+    POSTED_AT,
+    POSTED_KIND,
+    TRANSACTION,
+    WALLET,
+    CurrencyFilter,
+    LedgerEntryAdmin,
+    amount,
+)
+from wallets.models import LedgerEntry
+
+PARTS = [amount("external_amount", "to the card"), amount("wallet_amount", "into the wallet")]
+
+
+@admin.register(Refund)
+class RefundAdmin(Decider, ReadOnlyAdmin):
+    STATUS = state_of(REFUND_COLOURS)
+    list_display = [
+        ID,
+        amount("amount"),
+        STATUS,
+        *PARTS,
+        CHARGE,
+        line("reason"),
+        PARTNER,
+        "created_at",
+    ]
+    list_filter = [
+        BY_PARTNER, BY_STATUS, ("refund_to", ChoicesCheckboxFilter), ReviewFilter, CurrencyFilter,
+        BY_PERIOD,
+    ]  # fmt: skip
+    search_fields = ["external_refund_id", "reason", "idempotency_key", "charge__customer_id"]
+    id_fields = ["id", "charge_id"]
+    fieldsets = [
+        (None, {"fields": ["id", STATUS, CHARGE, "reason", PARTNER]}),
+        ("Money", {"fields": [amount("amount"), *PARTS, "refund_to", REVERSALS]}),
+        (
+            "At the processor",
+            {"fields": ["external_refund_id", "attempts", "next_attempt_at", "needs_review"]},
+        ),
+        ("Failure", {"fields": ["failure_code", "failure_message"]}),
+        (
+            "Origin",
+            {
+                "fields": [
+                    "actor", "idempotency_key", "created_at", "updated_at", "succeeded_at",
+                    "failed_at",
+                ]
+            },
+        ),
+    ]  # fmt: skip
+    change_form_datasets = [
+        related(
+            CardAttempt,
+            CardAttemptAdmin,
+            title="Attempts",
+            columns=ATTEMPT_COLUMNS,
+            rows=lambda refund_id: Q(refund_id=refund_id),
+        ),
+        related(
+            LedgerEntry,
+            LedgerEntryAdmin,
+            title="Ledger entries",
+            columns=["id", POSTED_KIND, "account", WALLET, *ENTRY_AMOUNTS, TRANSACTION, POSTED_AT],
+            rows=lambda refund_id: Q(transaction__refund_id=refund_id),
+        ),
+        events_of_this(),
+    ]
+    actions_detail = ["resolve"]
+
+    def has_resolve_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        waits = Refund.objects.filter(pk=object_id or "", status=RefundStatus.PENDING)
+        may = request.user.has_perm("charges.change_refund")
+        return may and waits.exclude(needs_review="").exists()
+
+    @action(  # type: ignore[untyped-decorator]
+        description="Resolve",
+        permissions=["resolve"],
+        icon="gavel",
+        variant=ActionVariant.PRIMARY,
+        dialog={
+            "title": "Resolve this refund",
+            "description": "Decide what the processor could not tell. This cannot be undone.",
+            "form_class": ResolveForm,
+            "form_submit_text": "Decide",
+        },
+    )
+    def resolve(self, request: HttpRequest, form: ResolveForm, object_id: str) -> HttpResponse:
+        return self.decide(
+            request,
+            object_id,
+            lambda by, now: services.resolve_refund(
+                refund_id=self.uuid(object_id),
+                outcome=form.cleaned_data["outcome"],
+                reason=form.cleaned_data["reason"],
+                by=by,
+                now=now,
+            ),
+        )
+
+
+@admin.register(Dispute)
+class DisputeAdmin(ReadOnlyAdmin):
+    STATUS = state_of(DISPUTE_COLOURS)
+    list_display = [
+        "external_id", amount("amount"), STATUS, "reason", "evidence_due_at", CHARGE, PARTNER,
+        "opened_at",
+    ]  # fmt: skip
+    list_filter = [
+        BY_PARTNER, ("status", AllValuesCheckboxFilter), ReviewFilter, CurrencyFilter,
+        ("opened_at", BY_PERIOD[1]),
+    ]  # fmt: skip
+    search_fields = ["external_id", "charge__customer_id"]
+    id_fields = ["id", "charge_id"]
+    fieldsets = [
+        (
+            None,
+            {"fields": ["id", "external_id", STATUS, "reason", CHARGE, PARTNER, "needs_review"]},
+        ),
+        ("Money", {"fields": [amount("amount"), amount("external_leg", "reversed"), REVERSALS]}),
+        ("Times", {"fields": ["opened_at", "evidence_due_at", "closed_at", "updated_at"]}),
+    ]
+    change_form_datasets = [
+        related(
+            LedgerEntry,
+            LedgerEntryAdmin,
+            title="Ledger entries",
+            columns=["id", POSTED_KIND, "account", WALLET, *ENTRY_AMOUNTS, TRANSACTION, POSTED_AT],
+            rows=lambda dispute_id: Q(transaction__dispute_id=dispute_id),
+        ),
+    ]

@@ -1,0 +1,71 @@
+"""Steps about attempts: conversations with the processor, and those that never came to an end."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from charges import backoff
+from charges.models import CardAttempt, Charge, Outcome, Refund
+
+BEGUN_TOO_OFTEN = "Begun too often without an end."
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A question to the processor that was begun; `note` says how it ended."""
+
+    charge: Charge
+    refund: Refund | None
+    began_at: datetime
+    began: float = field(default_factory=time.perf_counter)
+
+    def note(
+        self,
+        outcome: Outcome,
+        *,
+        external_id: str = "",
+        code: str = "",
+        decline_code: str = "",
+        advice_code: str = "",
+        message: str = "",
+        next_attempt_at: datetime | None = None,
+    ) -> None:
+        """The attempt is on record, in the caller's transaction."""
+        CardAttempt.objects.create(
+            charge=self.charge,
+            refund=self.refund,
+            number=(self.refund or self.charge).attempts,
+            started_at=self.began_at,
+            duration_ms=int((time.perf_counter() - self.began) * 1000),
+            outcome=outcome,
+            external_id=external_id[:255],
+            code=code[:64],
+            decline_code=decline_code[:64],
+            advice_code=advice_code[:64],
+            message=message[:500],
+            next_attempt_at=next_attempt_at,
+        )
+
+
+def lease(row: Charge | Refund, until: datetime) -> bool:
+    """The locked row is ours until then. False when it was begun too often without an end: then it
+    is left to staff.
+    """
+    row.attempts += 1
+    row.next_attempt_at = until
+    if is_poison := _cut_off(row) >= backoff.MAX_CUT_OFF:
+        row.needs_review = row.needs_review or BEGUN_TOO_OFTEN
+        row.next_attempt_at = None
+    row.save(update_fields=["attempts", "next_attempt_at", "needs_review"])
+    return not is_poison
+
+
+def _cut_off(row: Charge | Refund) -> int:
+    """How many attempts before this one left no record: their process died."""
+    if isinstance(row, Refund):
+        ended = CardAttempt.objects.filter(refund=row)
+    else:
+        ended = CardAttempt.objects.filter(charge=row, refund=None)
+    return row.attempts - 1 - ended.count()

@@ -1,0 +1,102 @@
+"""Two accounts of the same money: a charge and its intent, a refund and the processor's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from charges.gateway.intents import Intent
+from charges.gateway.refunds import CardRefund
+from charges.models import OPEN, Charge, ChargeStatus, Refund, RefundStatus
+from wallets import money
+
+SETTLED = ("succeeded", "canceled", "requires_payment_method")
+NOTHING = "nothing"
+SAFE = {"unsettled", "refund_unsettled", "refund_failed_there"}
+"""Kinds that the processor's word alone repairs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """`here` and `there` in words; docs/operations.md says what each kind means."""
+
+    kind: str
+    here: str
+    there: str
+    charge_id: UUID | None = None
+    refund_id: UUID | None = None
+    external_id: str = ""
+    is_repaired: bool = False
+
+
+def of_charge(charge: Charge | None, intent: Intent | None) -> Difference | None:
+    """Where the two differ. A charge may be known by name only: another intent is stored on it."""
+    kind = _kind_of_charge(charge, intent)
+    if kind is None:
+        return None
+    return Difference(
+        kind,
+        here=_words(charge.status, charge.external_amount, charge.currency) if charge else NOTHING,
+        there=_words(intent.status, intent.amount, intent.currency) if intent else NOTHING,
+        charge_id=charge.id if charge else None,
+        external_id=intent.id if intent else (charge.external_charge_id or "" if charge else ""),
+    )
+
+
+def of_refund(refund: Refund | None, theirs: CardRefund | None) -> Difference | None:
+    """Where the two differ."""
+    kind = _kind_of_refund(refund, theirs)
+    if kind is None:
+        return None
+    return Difference(
+        kind,
+        here=_words(refund.status, refund.external_amount, refund.currency) if refund else NOTHING,
+        there=_words(theirs.status, theirs.amount, theirs.currency) if theirs else NOTHING,
+        charge_id=refund.charge_id if refund else None,
+        refund_id=refund.id if refund else None,
+        external_id=theirs.id if theirs else (refund.external_refund_id or "" if refund else ""),
+    )
+
+
+def _words(status: str, minor: int, currency: str) -> str:
+    return f"{status} {money.text(minor, currency)} {currency}"
+
+
+def _kind_of_charge(charge: Charge | None, intent: Intent | None) -> str | None:
+    if intent is None:
+        return "intent_missing"
+    is_paid = intent.status == "succeeded"
+    if charge is None or charge.external_charge_id != intent.id:
+        # One that was created and never confirmed is left over from a lost answer.
+        return ("unknown_intent" if charge is None else "doubly_charged") if is_paid else None
+    if intent.charge_id != str(charge.id):
+        return "charge_differs"
+    if (intent.amount, intent.currency) != (charge.external_amount, charge.currency):
+        return "amount_differs"
+    if charge.status in OPEN:
+        return "unsettled" if _is_settled(charge, intent) else None
+    if is_paid == (charge.status == ChargeStatus.SUCCEEDED):
+        return None
+    return "collected_there_only" if is_paid else "collected_here_only"
+
+
+def _is_settled(charge: Charge, intent: Intent) -> bool:
+    if charge.status == ChargeStatus.REQUIRES_ACTION:
+        return intent.status in ("succeeded", "canceled")
+    return intent.status in SETTLED
+
+
+def _kind_of_refund(refund: Refund | None, theirs: CardRefund | None) -> str | None:
+    if theirs is None:
+        return "refund_missing"
+    is_back = theirs.may_move_money
+    if refund is None:
+        return "unknown_refund" if is_back else None
+    if (theirs.amount, theirs.currency) != (refund.external_amount, refund.currency):
+        return "refund_amount_differs"
+    if refund.status == RefundStatus.PENDING:
+        is_settled = theirs.status == "succeeded" or not is_back
+        return "refund_unsettled" if is_settled else None
+    if refund.status == RefundStatus.SUCCEEDED:
+        return None if is_back else "refund_failed_there"
+    return "refund_succeeded_there" if is_back else None

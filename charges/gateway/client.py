@@ -1,0 +1,134 @@
+"""Asking Stripe: one client, its errors in our words. No transaction is open here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from functools import cache, partial
+from typing import Any
+
+import stripe
+import structlog
+from django.conf import settings
+
+PAGE = 100
+
+logger = structlog.get_logger(__name__)
+
+
+class OutcomeUnknown(Exception):
+    """The question may have been executed: a timeout, a reset, a 5xx, an answer without sense.
+
+    `is_answered` when the processor did answer, with an error of its own: it is at it no more.
+    """
+
+    def __init__(self, text: str, *, is_answered: bool = False) -> None:
+        super().__init__(text)
+        self.is_answered = is_answered
+
+
+class NotUnderstood(OutcomeUnknown):
+    """An answer that is no answer: staff should know."""
+
+
+class NotExecuted(Exception):
+    """The processor refused to look at it now (429, 409, 401): nothing happened."""
+
+
+class Refused(Exception):
+    """The request can never work (an unknown payment method, an amount it does not take)."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code, self.message = code, message
+
+
+class Declined(Exception):
+    """A card error; `intent` is the intent that it left behind, as Stripe sent it."""
+
+    def __init__(self, intent: Any) -> None:
+        super().__init__()
+        self.intent = intent
+
+
+@cache
+def client() -> stripe.StripeClient:
+    return stripe.StripeClient(
+        settings.STRIPE_SECRET_KEY,
+        base_addresses={"api": settings.STRIPE_API_BASE},
+        http_client=stripe.RequestsClient(timeout=settings.STRIPE_TIMEOUT),
+        max_network_retries=0,
+    )
+
+
+def ask(question: Callable[[], Any]) -> Any:
+    """What Stripe answers.
+
+    Raises Declined, Refused, NotExecuted, NotUnderstood, OutcomeUnknown.
+    """
+    try:
+        return question()
+    except stripe.CardError as error:
+        intent = getattr(error.error, "payment_intent", None)
+        if intent is not None:
+            raise Declined(intent) from error
+        raise Refused(error.code or "card_declined", error.user_message or "Declined.") from error
+    except (stripe.RateLimitError, stripe.AuthenticationError, stripe.PermissionError) as error:
+        logger.error("stripe.refused_us", error=str(error))  # noqa: TRY400 -- no traceback needed
+        raise NotExecuted(str(error)) from error
+    except stripe.IdempotencyError as error:
+        raise OutcomeUnknown(str(error)) from error
+    except stripe.InvalidRequestError as error:
+        raise _invalid(error) from error
+    except (stripe.StripeError, ValueError, KeyError, TypeError, AttributeError) as error:
+        if isinstance(error, stripe.StripeError) and error.http_status == 409:
+            raise NotExecuted(str(error)) from error
+        raise _unknown(error) from error
+
+
+def pages(listing: Callable[[Any], Any], params: dict[str, Any]) -> Iterator[Any]:
+    """Everything that Stripe lists, newest first, page by page as it is read."""
+    after: dict[str, Any] = {}
+    while True:
+        page = ask(partial(listing, {**params, "limit": PAGE, **after}))
+        yield from page.data
+        if not page.has_more:
+            return
+        after = {"starting_after": page.data[-1].id}
+
+
+def created_since(moment: datetime | None) -> dict[str, Any]:
+    """The list parameter for what was created at that moment or later; for all without one."""
+    return {} if moment is None else {"created": {"gte": int(moment.timestamp())}}
+
+
+def _unknown(error: Exception) -> OutcomeUnknown:
+    """What was not answered, and what was answered with something else than JSON."""
+    text = printable(f"{type(error).__name__}: {error}")[:300]
+    status = getattr(error, "http_status", None)
+    is_garbage = not isinstance(error, stripe.StripeError) or (status or 500) < 500
+    if is_garbage:
+        return NotUnderstood(text)
+    return OutcomeUnknown(text, is_answered=status is not None)
+
+
+def _invalid(error: stripe.InvalidRequestError) -> Exception:
+    if error.http_status == 409:
+        return NotExecuted(str(error))
+    if error.code == "payment_intent_unexpected_state":
+        return OutcomeUnknown(str(error), is_answered=True)
+    message = printable(error.user_message or str(error))
+    return Refused(printable(error.code or "invalid_request"), message)
+
+
+def printable(text: Any) -> str:
+    """Their words without what a database or a terminal would stumble over."""
+    return "".join(character for character in str(text or "") if character.isprintable())
+
+
+def plain(raw: Any) -> dict[str, Any]:
+    """A Stripe object as a dictionary. Raises NotUnderstood."""
+    try:
+        return dict(raw.to_dict() if hasattr(raw, "to_dict") else raw)
+    except (TypeError, ValueError) as error:
+        raise NotUnderstood(printable(f"An answer that is no object: {error}")) from error

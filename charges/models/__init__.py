@@ -1,0 +1,31 @@
+"""Charges and what belongs to them: refunds, disputes, cards, and the records of who said what."""
+
+from charges.models.card import PaymentMethod, ProcessorCustomer
+from charges.models.charge import (
+    DISPUTE_OPEN,
+    OPEN,
+    WITH_PROCESSOR,
+    Charge,
+    ChargeStatus,
+)
+from charges.models.dispute import Dispute
+from charges.models.record import CardAttempt, Outcome, ProcessorEvent, Resolution
+from charges.models.refund import Refund, RefundStatus, RefundTo
+
+__all__ = [
+    "DISPUTE_OPEN",
+    "OPEN",
+    "WITH_PROCESSOR",
+    "CardAttempt",
+    "Charge",
+    "ChargeStatus",
+    "Dispute",
+    "Outcome",
+    "PaymentMethod",
+    "ProcessorCustomer",
+    "ProcessorEvent",
+    "Refund",
+    "RefundStatus",
+    "RefundTo",
+    "Resolution",
+]

@@ -1,0 +1,64 @@
+"""A dispute of a charge's card leg, in the processor's words."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+from uuid_utils.compat import uuid7
+
+from charges.models.charge import DISPUTE_OPEN, Charge
+from partners.models import OwnedQuerySet, Partner
+
+
+class Dispute(models.Model):
+    """The cardholder asks the bank for the money back.
+
+    `status` is Stripe's (docs.stripe.com/api/disputes/object): `warning_…` is an inquiry, which
+    moves no money; `lost` is in the ledger, with what it reversed of the card leg.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    partner = models.ForeignKey(Partner, on_delete=models.PROTECT, db_index=False)
+    charge = models.ForeignKey(Charge, on_delete=models.PROTECT, related_name="disputes")
+    external_id = models.CharField(max_length=255, unique=True, help_text="Stripe's du_…")
+    amount = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    status = models.CharField(max_length=32)
+    reason = models.CharField(max_length=64, blank=True)
+    evidence_due_at = models.DateTimeField(null=True, blank=True)
+    external_leg = models.BigIntegerField(
+        default=0, help_text="Of the card leg, what losing it took."
+    )
+    split_reversals = models.JSONField(default=list)
+    needs_review = models.CharField(max_length=300, blank=True)
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+    updated_at = models.DateTimeField()
+
+    objects: models.Manager[Dispute] = OwnedQuerySet["Dispute"].as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="charges_dispute_amount"),
+            models.CheckConstraint(
+                condition=Q(external_leg=0)
+                | Q(status="lost", external_leg__gt=0, external_leg__lte=F("amount")),
+                name="charges_dispute_only_lost_takes",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["partner", "-id"], name="charges_dispute_partner"),
+            models.Index(
+                fields=["evidence_due_at"],
+                condition=Q(status__in=[*DISPUTE_OPEN, "warning_needs_response"]),
+                name="charges_dispute_deadline",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.external_id
+
+    @property
+    def is_inquiry(self) -> bool:
+        return self.status.startswith("warning_")

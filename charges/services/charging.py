@@ -1,0 +1,210 @@
+"""Doors: charges, from the request to the outcome.
+
+A charge is collected in three beats: claim, call, settle. No transaction is open across a call,
+and whoever comes first settles, once: the request, a sweep, Stripe's callback, an operator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from charges import attempts, cards, collection, splits
+from charges.cards import PaymentMethodNotFound
+from charges.collection import LEASE, UnknownRecipient
+from charges.gateway import intents
+from charges.gateway.client import NotExecuted, OutcomeUnknown, Refused
+from charges.killpoints import killpoint
+from charges.models import OPEN, WITH_PROCESSOR, Charge, ChargeStatus
+from charges.services.asking import ask_processor, judge, take
+from charges.services.draining import drain
+from charges.services.methods import ProcessorAway
+from charges.splits import Instruction, SplitExceedsAmount
+from partners import broker, idempotency
+from partners.actors import Actor
+from partners.constraints import violated
+from wallets import ledger
+
+RECOVER_TASK = "charges.recover"
+
+
+class ChargeNotCancelable(Exception):
+    """Only what is pending, or waits for its cardholder, can be canceled."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__(f"The charge is {status} and cannot be canceled.")
+
+
+@dataclass(frozen=True, slots=True)
+class NewCharge:
+    """A charge as asked for; `amount` in minor units."""
+
+    customer_id: str
+    amount: int
+    currency: str
+    idempotency_key: str
+    fingerprint: str
+    payment_method: str = ""
+    use_wallet: bool = True
+    split_instructions: Sequence[Instruction] = ()
+    description: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+class Created(NamedTuple):
+    charge: Charge
+    is_replay: bool
+
+
+def create(
+    *, partner_id: UUID, new: NewCharge, is_async: bool = False, by: Actor, now: datetime
+) -> Created:
+    """The charge exists under its key and, unless `is_async`, is collected as far as the processor
+    answers. A repeated key goes on from where the first request stopped.
+
+    Raises SplitExceedsAmount, UnknownRecipient, PaymentMethodNotFound, IdempotencyKeyReused.
+    """
+    try:
+        charge = _new(partner_id, new, by, now)
+        with transaction.atomic(durable=True):
+            cards.check(partner_id, new.customer_id, new.payment_method)
+            if is_async:
+                _insert_pending(charge)
+            else:
+                collection.claim([charge], is_new=True, is_attended=True, by=by, now=now)
+            killpoint("charge.before_claim_commits")
+    except (IntegrityError, SplitExceedsAmount, UnknownRecipient, PaymentMethodNotFound) as error:
+        return Created(_replay(partner_id, new, error, by=by, now=now), is_replay=True)
+    killpoint("charge.after_claim")
+    if charge.status == ChargeStatus.PROCESSING:
+        charge = ask_processor(charge, by=by, now=now)
+    return Created(charge, is_replay=False)
+
+
+def collect(*, charge_id: UUID, by: Actor, now: datetime) -> Charge:
+    """The open charge has gone on from where it stopped, whenever it was due; others stay."""
+    return _go_on(lambda: _locked(charge_id), by=by, now=now) or Charge.objects.get(id=charge_id)
+
+
+def collect_due(*, by: Actor) -> int:
+    """Every open charge that is due has gone on from where it stopped; returns how many did.
+
+    Any number may run at once: charges are claimed one by one with SKIP LOCKED.
+    """
+    return drain(partial(_collect_next, by))
+
+
+def unfinished() -> list[UUID]:
+    """Ids of all open charges, whenever they are due."""
+    return list(Charge.objects.filter(status__in=OPEN).order_by("id").values_list("id", flat=True))
+
+
+def cancel(*, charge_id: UUID, by: Actor, now: datetime) -> Charge:
+    """The charge is canceled, its hold released, and its intent cannot succeed any more.
+
+    A canceled charge stays as it is. Raises ChargeNotCancelable, ProcessorAway.
+    """
+    charge = _cancel_pending(charge_id, by, now)
+    if charge.status == ChargeStatus.REQUIRES_ACTION:
+        try:
+            answer = judge(charge, intents.cancel(charge.external_charge_id or ""))
+        except (NotExecuted, OutcomeUnknown, Refused) as error:
+            raise ProcessorAway from error
+        killpoint("cancel.after_call")
+        charge = take(charge, answer, None, by=by, now=now)
+    if charge.status != ChargeStatus.CANCELED:
+        raise ChargeNotCancelable(charge.status)
+    return charge
+
+
+def _cancel_pending(charge_id: UUID, by: Actor, now: datetime) -> Charge:
+    """A charge that nobody has begun is canceled at once; others are as they were."""
+    with transaction.atomic(durable=True):
+        charge = collection.lock(charge_id)
+        if charge.status == ChargeStatus.PENDING:
+            collection.cancel(charge, now)
+            collection.conclude(charge, by=by, now=now)
+        return charge
+
+
+def _new(partner_id: UUID, new: NewCharge, by: Actor, now: datetime) -> Charge:
+    return Charge(
+        partner_id=partner_id,
+        customer_id=new.customer_id,
+        amount=new.amount,
+        currency=new.currency,
+        status=ChargeStatus.PENDING,
+        use_wallet=new.use_wallet,
+        card=new.payment_method,
+        split_instructions=list(new.split_instructions),
+        split_shares=splits.resolve(new.split_instructions, new.amount, new.currency),
+        description=new.description,
+        metadata=new.metadata,
+        idempotency_key=new.idempotency_key,
+        fingerprint=new.fingerprint,
+        actor=by.name,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def _insert_pending(charge: Charge) -> None:
+    recipients = [(charge.partner_id, share["recipient"]) for share in charge.split_shares]
+    if recipients:
+        collection.check_recipients([charge], ledger.lock(recipients))
+    charge.next_attempt_at = charge.created_at
+    charge.save(force_insert=True)
+    broker.nudge(RECOVER_TASK)
+
+
+def _replay(
+    partner_id: UUID, new: NewCharge, error: Exception, *, by: Actor, now: datetime
+) -> Charge:
+    """What the key made before, gone on with; raises the error when it made nothing."""
+    made = Charge.objects.filter(partner_id=partner_id, idempotency_key=new.idempotency_key).first()
+    if made is None or (
+        isinstance(error, IntegrityError) and violated(error) != "charges_charge_idempotency_key"
+    ):
+        raise error
+    idempotency.check(made.fingerprint, new.fingerprint)
+    is_due = made.next_attempt_at is not None and made.next_attempt_at <= now
+    if made.status == ChargeStatus.UNKNOWN or (made.status in WITH_PROCESSOR and is_due):
+        return collect(charge_id=made.id, by=by, now=now)
+    return made
+
+
+def _locked(charge_id: UUID) -> Charge | None:
+    rows = Charge.objects.select_for_update(of=("self",), skip_locked=True)
+    return rows.filter(id=charge_id, status__in=OPEN).first()
+
+
+def _next_due(now: datetime) -> Charge | None:
+    rows = Charge.objects.due(now).select_for_update(of=("self",), skip_locked=True)
+    return rows.order_by("next_attempt_at", "id").first()
+
+
+def _collect_next(by: Actor, now: datetime) -> bool:
+    return _go_on(lambda: _next_due(now), by=by, now=now) is not None
+
+
+def _go_on(take: Callable[[], Charge | None], *, by: Actor, now: datetime) -> Charge | None:
+    """Claims or leases the charge that `take` locks, then asks the processor."""
+    with transaction.atomic(durable=True):
+        charge = take()
+        if charge is None:
+            return None
+        is_ours = True
+        if charge.status == ChargeStatus.PENDING:
+            collection.claim([charge], is_new=False, is_attended=True, by=by, now=now)
+        else:
+            is_ours = attempts.lease(charge, now + LEASE)
+    killpoint("charge.after_claim")
+    if is_ours and charge.status in WITH_PROCESSOR:
+        return ask_processor(charge, by=by, now=now)
+    return charge

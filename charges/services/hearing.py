@@ -1,0 +1,52 @@
+"""Doors: what the processor says about an intent, whoever asked: a callback, or a repair."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+
+from charges import collection
+from charges.gateway import intents
+from charges.gateway.intents import Intent
+from charges.models import OPEN, Charge, ChargeStatus, Outcome
+from charges.services.asking import judge, take
+from partners.actors import Actor
+
+NEWS = {
+    Outcome.SUCCEEDED,
+    Outcome.DECLINED,
+    Outcome.CANCELED,
+    Outcome.REQUIRES_ACTION,
+    Outcome.DIFFERS,
+}
+"""What decides something; the rest is left to whoever is at it."""
+
+
+def hear_of_intent(*, intent_id: str, by: Actor, now: datetime) -> tuple[Charge | None, str]:
+    """The charge of the intent stands as the processor has it, fetched now.
+
+    Returns the charge and what was done. Raises what the gateway raises.
+    """
+    charge = Charge.objects.filter(external_charge_id=intent_id).first()
+    if charge is None:
+        return None, "No charge here has this intent."
+    intent = intents.retrieve(intent_id)
+    if charge.status not in OPEN:
+        return charge, _after_the_end(charge, intent, now)
+    answer = judge(charge, intent)
+    if answer.outcome in NEWS:
+        charge = take(charge, answer, None, by=by, now=now)
+    return charge, f"The charge is {charge.status}."
+
+
+def _after_the_end(charge: Charge, intent: Intent, now: datetime) -> str:
+    """Money that moved although we said that it did not is for staff to see."""
+    is_agreed = (intent.status == "succeeded") == (charge.status == ChargeStatus.SUCCEEDED)
+    if is_agreed:
+        return f"The charge was {charge.status} before."
+    text = f"The charge is {charge.status}; the processor says that {intent.id} is {intent.status}."
+    with transaction.atomic(durable=True):
+        collection.lock(charge.id)
+        Charge.objects.filter(id=charge.id).update(needs_review=text[:300], updated_at=now)
+    return text

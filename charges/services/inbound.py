@@ -1,0 +1,135 @@
+"""Doors: Stripe's callbacks. Stored once by event id, then worked off like any other queue.
+
+Nothing that they say is believed: the object is fetched, and settles through the same doors as
+everything else. So duplicates, disorder, strangers and forgeries are harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+import structlog
+from django.db import transaction
+
+from charges import backoff
+from charges.collection import LEASE
+from charges.gateway import inbound
+from charges.gateway.client import NotExecuted, OutcomeUnknown, Refused
+from charges.killpoints import killpoint
+from charges.models import Charge, ProcessorEvent
+from charges.services.disputes import hear_of_dispute
+from charges.services.draining import drain
+from charges.services.hearing import hear_of_intent
+from charges.services.methods import hear_of_card, hear_of_setup
+from charges.services.refunding import hear_of_refund
+from partners import broker
+from partners.actors import Actor
+
+EVENTS_TASK = "charges.process_events"
+Heard = tuple[Charge | None, str]
+
+logger = structlog.get_logger(__name__)
+
+
+def receive_event(*, payload: bytes, signature: str, now: datetime) -> bool:
+    """The event is stored, unless it was before; False then. Raises InvalidSignature."""
+    notice = inbound.read(payload, signature)
+    is_ours = not notice.stranger and _door(notice.type) is not None
+    with transaction.atomic(durable=True):
+        _, is_new = ProcessorEvent.objects.get_or_create(
+            id=notice.id,
+            defaults={
+                "type": notice.type,
+                "object_id": notice.object_id,
+                "happened_at": notice.happened_at,
+                "received_at": now,
+                "next_attempt_at": now if is_ours else None,
+                "processed_at": None if is_ours else now,
+                "outcome": "" if is_ours else notice.stranger or "Nothing to do.",
+            },
+        )
+        if is_new and is_ours:
+            broker.nudge(EVENTS_TASK)
+    killpoint("event.after_stored")
+    return is_new
+
+
+def process_events(*, by: Actor) -> int:
+    """Every stored event that is due has been worked off or waits; returns how many were tried.
+
+    One that breaks its worker again and again is put aside after 5 attempts.
+    """
+    return drain(partial(process_next, by))
+
+
+def _door(type_: str) -> Callable[[str, Actor, datetime], Heard] | None:
+    """What to do about an event of that type, given the id of its object."""
+    for prefix, door in DOORS.items():
+        if type_.startswith(prefix):
+            return door
+    return None
+
+
+DOORS: dict[str, Callable[[str, Actor, datetime], Heard]] = {
+    "payment_intent.": lambda id_, by, now: hear_of_intent(intent_id=id_, by=by, now=now),
+    "charge.dispute.": lambda id_, by, now: hear_of_dispute(external_id=id_, by=by, now=now),
+    "charge.refund.": lambda id_, by, now: hear_of_refund(external_id=id_, by=by, now=now),
+    "refund.": lambda id_, by, now: hear_of_refund(external_id=id_, by=by, now=now),
+    "payment_method.": lambda id_, by, now: (None, hear_of_card(external_id=id_, by=by, now=now)),
+    "setup_intent.": lambda id_, by, now: (None, hear_of_setup(external_id=id_, now=now)),
+}
+
+
+def process_next(by: Actor, now: datetime) -> bool:
+    """The event that is longest due has been tried; False when none is due."""
+    event = _claim(now)
+    if event is None:
+        return False
+    killpoint("event.after_claim")
+    if event.next_attempt_at is None:
+        return True
+    door = _door(event.type)
+    assert door is not None  # noqa: S101 -- others are never due
+    try:
+        charge, outcome = door(event.object_id, by, now)
+    except Refused as refusal:
+        charge, outcome = None, f"The processor does not know it: {refusal.message}"
+    except (NotExecuted, OutcomeUnknown) as error:
+        _put_off(event, str(error), now)
+        return True
+    killpoint("event.before_processed")
+    with transaction.atomic(durable=True):
+        ProcessorEvent.objects.filter(id=event.id).update(
+            processed_at=now, next_attempt_at=None, charge=charge, outcome=outcome[:300]
+        )
+    return True
+
+
+def _claim(now: datetime) -> ProcessorEvent | None:
+    """The event that is longest due, ours for a while; put aside when it was begun too often."""
+    with transaction.atomic(durable=True):
+        due = ProcessorEvent.objects.due(now).order_by("next_attempt_at", "id")
+        event = due.select_for_update(skip_locked=True).first()
+        if event is None:
+            return None
+        event.attempts += 1
+        event.next_attempt_at = now + LEASE
+        if event.attempts > backoff.MAX_CUT_OFF:
+            event.next_attempt_at = None
+            event.outcome = f"Put aside: begun {backoff.MAX_CUT_OFF} times without an end."
+            logger.error("stripe.event_put_aside", id=event.id, type=event.type)
+        event.save(update_fields=["attempts", "next_attempt_at", "outcome"])
+        return event
+
+
+def _put_off(event: ProcessorEvent, reason: str, now: datetime) -> None:
+    """The processor is away, or ahead of us: that is no fault of the event, which waits as long
+    again as it has waited.
+    """
+    wait = backoff.doubling(event.received_at, now)
+    with transaction.atomic(durable=True):
+        ProcessorEvent.objects.filter(id=event.id).update(
+            attempts=event.attempts - 1, next_attempt_at=now + wait, outcome=reason[:300]
+        )

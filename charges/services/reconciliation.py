@@ -1,0 +1,214 @@
+"""Doors: every intent and refund at the processor against every card leg and refund here.
+
+Both ways, in batches, reading only. What is only unsettled here can be repaired: by asking the
+processor and settling through the same doors as everything else, on record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import islice
+from typing import TypeVar
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from charges import comparison
+from charges.comparison import Difference
+from charges.gateway import intents
+from charges.gateway import refunds as card_refunds
+from charges.gateway.client import NotUnderstood, Refused
+from charges.gateway.intents import Intent
+from charges.gateway.refunds import CardRefund
+from charges.models import CardAttempt, Charge, ChargeStatus, Refund, RefundStatus, Resolution
+from charges.services.hearing import hear_of_intent
+from charges.services.refunding import hear_of_refund, named
+from partners.actors import Actor
+
+BATCH = 500
+Progress = Callable[[int], None]
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Report:
+    """What was compared, and where the two sides differ."""
+
+    intents: int = 0
+    refunds: int = 0
+    differences: list[Difference] = field(default_factory=list)
+
+    @property
+    def is_clean(self) -> bool:
+        return all(difference.is_repaired for difference in self.differences)
+
+
+def size(*, since: datetime | None) -> int:
+    """About how many intents and refunds there are to compare."""
+    return _charges(since).count() + _refunds(since).count()
+
+
+def reconcile(
+    *,
+    since: datetime | None,
+    is_repairing: bool,
+    by: Actor,
+    now: datetime,
+    progress: Progress = lambda _: None,
+) -> Report:
+    """Every difference between the processor and us, since that moment or ever.
+
+    What differs is read again before it counts, so that what was under way does not. With
+    `is_repairing` the safe ones are repaired, each on record. Raises what the gateway raises.
+    """
+    report = Report()
+    found = [
+        *_compare_intents(since, report, progress),
+        *_compare_refunds(since, report, progress),
+    ]
+    for difference in found:
+        if again := _look_again(difference, now):
+            report.differences.append(_repair(again, by, now) if is_repairing else again)
+    return report
+
+
+def _compare_intents(
+    since: datetime | None, report: Report, progress: Progress
+) -> Iterator[Difference]:
+    seen: set[UUID] = set()
+    for batch in _batches(intents.since(since)):
+        stored, mentioned = _charges_of(batch)
+        for intent in batch:
+            charge = stored.get(intent.id)
+            if charge:
+                seen.add(charge.id)
+            difference = comparison.of_charge(charge or mentioned.get(intent.charge_id), intent)
+            if difference:
+                yield difference
+        report.intents += len(batch)
+        progress(len(batch))
+    for charge in _charges(since).iterator(BATCH):
+        if charge.id not in seen and (
+            difference := comparison.of_charge(charge, _intent(charge.external_charge_id))
+        ):
+            yield difference
+
+
+def _compare_refunds(
+    since: datetime | None, report: Report, progress: Progress
+) -> Iterator[Difference]:
+    seen: set[UUID] = set()
+    for batch in _batches(card_refunds.since(since)):
+        for theirs in batch:
+            refund = named(theirs)
+            if refund:
+                seen.add(refund.id)
+            if difference := comparison.of_refund(refund, theirs):
+                yield difference
+        report.refunds += len(batch)
+        progress(len(batch))
+    for refund in _refunds(since).iterator(BATCH):
+        if refund.id not in seen and (
+            difference := comparison.of_refund(refund, _refund(refund.external_refund_id))
+        ):
+            yield difference
+
+
+def _charges(since: datetime | None) -> QuerySet[Charge]:
+    """Those that the processor should know."""
+    is_collected = Q(status=ChargeStatus.SUCCEEDED, external_amount__gt=0)
+    rows = Charge.objects.filter(Q(external_charge_id__isnull=False) | is_collected)
+    return rows.filter(created_at__gte=since) if since else rows
+
+
+def _refunds(since: datetime | None) -> QuerySet[Refund]:
+    """Those that the processor should know."""
+    rows = Refund.objects.filter(external_amount__gt=0)
+    rows = rows.filter(Q(external_refund_id__isnull=False) | Q(status=RefundStatus.SUCCEEDED))
+    return rows.filter(created_at__gte=since) if since else rows
+
+
+def _charges_of(batch: list[Intent]) -> tuple[dict[str, Charge], dict[str, Charge]]:
+    """The charges that have these intents, by the intent; those that they name, by the charge."""
+    ids = [intent.id for intent in batch]
+    stored = {
+        c.external_charge_id or "": c for c in Charge.objects.filter(external_charge_id__in=ids)
+    }
+    others = [_uuid(intent.charge_id) for intent in batch if intent.id not in stored]
+    mentioned = Charge.objects.filter(id__in=[other for other in others if other])
+    return stored, {str(charge.id): charge for charge in mentioned}
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _intent(external_id: str | None) -> Intent | None:
+    try:
+        return intents.retrieve(external_id) if external_id else None
+    except NotUnderstood:
+        return None
+
+
+def _refund(external_id: str | None) -> CardRefund | None:
+    try:
+        return card_refunds.retrieve(external_id) if external_id else None
+    except Refused:
+        return None
+
+
+def _batches(items: Iterable[T]) -> Iterator[list[T]]:
+    rest = iter(items)
+    while batch := list(islice(rest, BATCH)):
+        yield batch
+
+
+def _look_again(difference: Difference, now: datetime) -> Difference | None:
+    """The difference as it is now; None when it is gone, or somebody is at it."""
+    if "refund" in difference.kind:
+        refund = Refund.objects.filter(id=difference.refund_id or UUID(int=0)).first()
+        again = comparison.of_refund(refund, _refund(difference.external_id))
+        is_under_way = refund is not None and _is_under_way(refund, now)
+    else:
+        charge = Charge.objects.filter(id=difference.charge_id or UUID(int=0)).first()
+        again = comparison.of_charge(charge, _intent(difference.external_id))
+        is_under_way = charge is not None and _is_under_way(charge, now)
+    return None if is_under_way else again
+
+
+def _is_under_way(row: Charge | Refund, now: datetime) -> bool:
+    """Somebody has leased it, and has not said yet how it ended."""
+    if row.next_attempt_at is None or row.next_attempt_at <= now:
+        return False
+    owner = {"refund": row} if isinstance(row, Refund) else {"charge": row, "refund": None}
+    return not CardAttempt.objects.filter(number=row.attempts, **owner).exists()
+
+
+def _repair(difference: Difference, by: Actor, now: datetime) -> Difference:
+    """The safe difference is gone, and on record; others stay as they are."""
+    if difference.kind not in comparison.SAFE or difference.charge_id is None:
+        return difference
+    if difference.refund_id is None:
+        hear_of_intent(intent_id=difference.external_id, by=by, now=now)
+    else:
+        hear_of_refund(external_id=difference.external_id, by=by, now=now)
+    if _look_again(difference, now):
+        return difference
+    with transaction.atomic(durable=True):
+        Resolution.objects.create(
+            charge_id=difference.charge_id,
+            refund_id=difference.refund_id,
+            outcome="repaired",
+            reason=f"Reconciliation found it {difference.kind}: here {difference.here}.",
+            evidence=f"{difference.external_id} is {difference.there}.",
+            actor=by.name,
+            request_id=by.request_id,
+            created_at=now,
+        )
+    return replace(difference, is_repaired=True)

@@ -1,0 +1,443 @@
+"""Doors: refunds, from the request to the outcome, and to a failure after it.
+
+Three beats, as a charge's: claim (the amounts are reserved on the charge), call (the card's part),
+settle (ledger, shares, event). A part that goes into the wallet alone settles with the claim.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import NamedTuple
+from uuid import UUID
+
+import structlog
+from django.db import IntegrityError, transaction
+
+from charges import attempts, backoff, collection, legs, returns
+from charges.attempts import Conversation
+from charges.collection import LEASE
+from charges.gateway import refunds as card_refunds
+from charges.gateway.client import NotExecuted, NotUnderstood, OutcomeUnknown, Refused
+from charges.gateway.refunds import CardRefund
+from charges.killpoints import killpoint
+from charges.models import Charge, ChargeStatus, Outcome, Refund, RefundStatus, RefundTo
+from charges.serializers import RefundResource
+from charges.services.draining import drain
+from partners import idempotency
+from partners.actors import Actor
+from partners.constraints import violated
+from wallets import money
+from wallets.models import Kind, Wallet
+from webhooks import events
+
+logger = structlog.get_logger(__name__)
+
+
+class ChargeNotRefundable(Exception):
+    """Nothing was collected that could go back."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__(f"The charge is {status}: there is nothing to give back.")
+
+
+class ChargeDisputed(Exception):
+    """The bank decides about the card's money."""
+
+    def __init__(self) -> None:
+        super().__init__("The charge is disputed: its card leg cannot be refunded meanwhile.")
+
+
+class RefundExceedsCharge(Exception):
+    """Carries minor units: what was asked for, and what is left of the legs it may come from."""
+
+    def __init__(self, asked: int | None, left: int, currency: str) -> None:
+        have = f"{money.text(left, currency)} {currency} of the charge can go back this way"
+        want = f"{money.text(asked, currency)} was asked for, " if asked else ""
+        super().__init__(f"{want}{have}.")
+
+
+class RefundAmountUnsupported(Exception):
+    def __init__(self, step: int, currency: str) -> None:
+        super().__init__(f"Cards take {currency} in steps of {money.text(step, currency)}.")
+
+
+class WalletRequired(Exception):
+    def __init__(self, customer_id: str) -> None:
+        super().__init__(f"Customer {customer_id} has no wallet to refund to.")
+
+
+class CurrencyMismatch(Exception):
+    def __init__(self, wallet: Wallet, currency: str) -> None:
+        super().__init__(
+            f"The wallet of customer {wallet.customer_id} is in {wallet.currency}, the charge in "
+            f"{currency}."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NewRefund:
+    """A refund as asked for; `amount` in minor units, None for all that is left."""
+
+    amount: int | None
+    idempotency_key: str
+    fingerprint: str
+    refund_to: RefundTo = RefundTo.AUTO
+    reason: str = ""
+
+
+class Refunded(NamedTuple):
+    refund: Refund
+    is_replay: bool
+
+
+def refund(*, charge_id: UUID, new: NewRefund, by: Actor, now: datetime) -> Refunded:
+    """So much of the charge goes back, the card first, then the wallet; recipients of its split
+    give back their part. A repeated key goes on from where the first request stopped.
+
+    Raises ChargeNotRefundable, ChargeDisputed, RefundExceedsCharge, RefundAmountUnsupported,
+    WalletRequired, CurrencyMismatch, IdempotencyKeyReused.
+    """
+    try:
+        made = _claim(charge_id, new, by, now)
+    except (
+        IntegrityError, ChargeNotRefundable, ChargeDisputed, RefundExceedsCharge,
+        RefundAmountUnsupported, WalletRequired, CurrencyMismatch,
+    ) as error:  # fmt: skip
+        return Refunded(_replay(charge_id, new, error, by=by, now=now), is_replay=True)
+    killpoint("refund.after_claim")
+    if made.status == RefundStatus.PENDING:
+        made = _ask_processor(made, by=by, now=now)
+    return Refunded(made, is_replay=False)
+
+
+def complete_refund(*, refund_id: UUID, by: Actor, now: datetime) -> Refund:
+    """The pending refund has gone on from where it stopped, whenever it was due; others stay."""
+    with transaction.atomic(durable=True):
+        rows = Refund.objects.select_for_update(of=("self",), skip_locked=True)
+        row = rows.filter(id=refund_id, status=RefundStatus.PENDING).first()
+        is_ours = row is not None and attempts.lease(row, now + LEASE)
+    if row is not None and is_ours:
+        return _ask_processor(row, by=by, now=now)
+    return Refund.objects.get(id=refund_id)
+
+
+def complete_due_refunds(*, by: Actor) -> int:
+    """Every pending refund that is due has gone on from where it stopped; returns how many did."""
+    return drain(partial(_complete_next, by))
+
+
+def unfinished_refunds() -> list[UUID]:
+    """Ids of all pending refunds, whenever they are due."""
+    rows = Refund.objects.filter(status=RefundStatus.PENDING).order_by("id")
+    return list(rows.values_list("id", flat=True))
+
+
+def hear_of_refund(*, external_id: str, by: Actor, now: datetime) -> tuple[Charge | None, str]:
+    """The refund stands as the processor has it, one that failed after it succeeded included.
+
+    Returns its charge and what was done. Raises what the gateway raises.
+    """
+    theirs = card_refunds.retrieve(external_id)
+    ours = named(theirs)
+    if ours is None:
+        return None, "No refund here is this one."
+    taken = _take(ours, theirs, None, by=by, now=now)
+    return taken.charge, f"The refund is {taken.status}."
+
+
+def _claim(charge_id: UUID, new: NewRefund, by: Actor, now: datetime) -> Refund:
+    with transaction.atomic(durable=True):
+        charge = collection.lock(charge_id)
+        made = _new(charge, new, by, now)
+        made.save(force_insert=True)
+        _reserve(charge, made, +1, now)
+        if not made.external_amount:
+            succeed(charge, made, by=by, now=now)
+        killpoint("refund.before_claim_commits")
+        return made
+
+
+def _new(charge: Charge, new: NewRefund, by: Actor, now: datetime) -> Refund:
+    if charge.status != ChargeStatus.SUCCEEDED:
+        raise ChargeNotRefundable(charge.status)
+    parts = _divide(charge, new)
+    amount = parts.card + parts.wallet
+    return Refund(
+        partner_id=charge.partner_id,
+        charge=charge,
+        amount=amount,
+        currency=charge.currency,
+        refund_to=new.refund_to,
+        external_amount=parts.card,
+        wallet_amount=parts.wallet,
+        external_leg=parts.card_leg,
+        wallet=_wallet(charge) if parts.wallet else None,
+        reason=new.reason,
+        status=RefundStatus.PENDING,
+        attempts=1,
+        next_attempt_at=now + LEASE,
+        idempotency_key=new.idempotency_key,
+        fingerprint=new.fingerprint,
+        actor=by.name,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def _divide(charge: Charge, new: NewRefund) -> legs.Returns:
+    card = charge.external_amount - charge.external_refunded - charge.external_reversed
+    wallet = charge.wallet_amount - charge.wallet_refunded
+    allowed = 0 if charge.is_disputed else card
+    left = allowed + (wallet if new.refund_to != RefundTo.CARD else 0)
+    amount = new.amount or left
+    if not 0 < amount <= left:
+        if charge.is_disputed and amount <= left + card:
+            raise ChargeDisputed
+        raise RefundExceedsCharge(new.amount, left, charge.currency)
+    parts = legs.divide_refund(
+        amount,
+        refund_to=new.refund_to,
+        card_left=allowed,
+        wallet_left=wallet,
+        currency=charge.currency,
+    )
+    if parts is None or parts.card + parts.wallet != amount:
+        raise RefundAmountUnsupported(legs.card_step(charge.currency), charge.currency)
+    return parts
+
+
+def _wallet(charge: Charge) -> Wallet:
+    """The customer's wallet, frozen or not. Raises WalletRequired, CurrencyMismatch."""
+    rows = Wallet.objects.filter(partner_id=charge.partner_id, customer_id=charge.customer_id)
+    wallet = rows.first()
+    if wallet is None:
+        raise WalletRequired(charge.customer_id)
+    if wallet.currency != charge.currency:
+        raise CurrencyMismatch(wallet, charge.currency)
+    return wallet
+
+
+def _replay(
+    charge_id: UUID, new: NewRefund, error: Exception, *, by: Actor, now: datetime
+) -> Refund:
+    """What the key made before, gone on with; raises the error when it made nothing."""
+    partner_id = Charge.objects.values_list("partner_id", flat=True).get(id=charge_id)
+    made = Refund.objects.filter(partner_id=partner_id, idempotency_key=new.idempotency_key).first()
+    if made is None or (
+        isinstance(error, IntegrityError) and violated(error) != "charges_refund_idempotency_key"
+    ):
+        raise error
+    idempotency.check(made.fingerprint, new.fingerprint)
+    is_due = made.next_attempt_at is not None and made.next_attempt_at <= now
+    return complete_refund(refund_id=made.id, by=by, now=now) if is_due else made
+
+
+def _complete_next(by: Actor, now: datetime) -> bool:
+    with transaction.atomic(durable=True):
+        rows = Refund.objects.due(now).select_for_update(of=("self",), skip_locked=True)
+        row = rows.order_by("next_attempt_at", "id").first()
+        if row is None:
+            return False
+        is_ours = attempts.lease(row, now + LEASE)
+    killpoint("refund.after_claim")
+    if is_ours:
+        _ask_processor(row, by=by, now=now)
+    return True
+
+
+def _ask_processor(row: Refund, *, by: Actor, now: datetime) -> Refund:
+    """The second beat: asked whether it is there, when it was begun before; else created."""
+    conversation = Conversation(row.charge, row, now)
+    intent_id = row.charge.external_charge_id or ""
+    try:
+        found = card_refunds.find(row, intent_id=intent_id) if row.attempts > 1 else None
+        theirs = found or card_refunds.create(row, intent_id=intent_id)
+        killpoint("refund.after_call")
+    except Refused as refusal:
+        return _end(row, refusal.code, refusal.message, conversation, by=by, now=now)
+    except NotExecuted as error:
+        return _park(row, Outcome.NOT_EXECUTED, str(error), conversation, now)
+    except NotUnderstood as error:
+        return _park(row, Outcome.NOT_UNDERSTOOD, str(error), conversation, now)
+    except OutcomeUnknown as error:
+        is_spent = error.is_answered
+        return _park(row, Outcome.UNKNOWN, str(error), conversation, now, is_spent=is_spent)
+    return _take(row, theirs, conversation, by=by, now=now)
+
+
+def named(theirs: CardRefund) -> Refund | None:
+    """Our refund that this one is, by its id there or, before that was stored, by ours."""
+    known = Refund.objects.filter(external_refund_id=theirs.id).first()
+    try:
+        return known or Refund.objects.filter(id=UUID(theirs.refund_id)).first()
+    except ValueError:
+        return None
+
+
+def _take(
+    row: Refund, theirs: CardRefund, conversation: Conversation | None, *, by: Actor, now: datetime
+) -> Refund:
+    """The third beat: the refund stands as theirs does."""
+    if text := difference(row, theirs):
+        return _park(row, Outcome.DIFFERS, text, conversation, now)
+    if theirs.status == "succeeded":
+        return _settle(row, theirs, conversation, by=by, now=now)
+    if not theirs.may_move_money:
+        code = theirs.failure_reason or theirs.status
+        text = f"The processor says that the refund is {theirs.status}."
+        return _end(row, code, text, conversation, external_id=theirs.id, by=by, now=now)
+    return _park(
+        row, Outcome.WAITING, f"The refund is {theirs.status}.", conversation, now, theirs.id
+    )
+
+
+def difference(row: Refund, theirs: CardRefund) -> str:
+    """What the processor's refund says otherwise than ours; empty when they agree."""
+    ours = (row.external_amount, row.currency, str(row.id), row.charge.external_charge_id)
+    said = (theirs.amount, theirs.currency, theirs.refund_id, theirs.intent_id)
+    if ours != said:
+        return f"The processor says {said}, we asked for {ours}."
+    if row.external_refund_id not in (None, theirs.id):
+        return f"The processor has a second refund: {theirs.id}."
+    return ""
+
+
+def _settle(
+    row: Refund, theirs: CardRefund, conversation: Conversation | None, *, by: Actor, now: datetime
+) -> Refund:
+    with transaction.atomic(durable=True):
+        charge, row = locked(row)
+        if row.status == RefundStatus.PENDING:
+            row.external_refund_id = theirs.id
+            succeed(charge, row, by=by, now=now)
+        elif row.status == RefundStatus.FAILED:
+            text = f"Failed here, but the processor says that {theirs.id} succeeded."
+            Refund.objects.filter(id=row.id).update(needs_review=text)
+        if conversation:
+            conversation.note(Outcome.SUCCEEDED, external_id=theirs.id)
+        killpoint("refund.before_settle_commits")
+    killpoint("refund.after_settle")
+    return row
+
+
+def succeed(charge: Charge, row: Refund, *, by: Actor, now: datetime) -> None:
+    """The refund is in the ledger, with what recipients gave back, and told."""
+    row.split_reversals = returns.give_back(
+        charge,
+        to_card=row.external_amount,
+        to_wallet=row.wallet_amount,
+        kind=Kind.REFUND,
+        refund_id=row.id,
+        description=row.reason,
+        by=by,
+        now=now,
+    )
+    row.status, row.succeeded_at, row.updated_at = RefundStatus.SUCCEEDED, now, now
+    row.next_attempt_at, row.needs_review = None, ""
+    row.save()
+    events.publish([collection.fact(charge, "charge.refunded")], by=by, now=now)
+
+
+def _end(
+    row: Refund,
+    code: str,
+    text: str,
+    conversation: Conversation | None,
+    *,
+    external_id: str | None = None,
+    by: Actor,
+    now: datetime,
+) -> Refund:
+    """The refund failed, before or after it had succeeded: the charge's amounts are restored."""
+    with transaction.atomic(durable=True):
+        charge, row = locked(row)
+        if row.status != RefundStatus.FAILED:
+            row.external_refund_id = row.external_refund_id or external_id
+            fail(charge, row, code=code, message=text, by=by, now=now)
+        if conversation:
+            conversation.note(
+                Outcome.REFUSED, external_id=external_id or "", code=code, message=text
+            )
+        killpoint("refund.before_settle_commits")
+    killpoint("refund.after_settle")
+    return row
+
+
+def fail(charge: Charge, row: Refund, *, code: str, message: str, by: Actor, now: datetime) -> None:
+    """A step: both rows are locked by the caller."""
+    row.failure_code, row.failure_message = code[:64], message[:500]
+    if row.status == RefundStatus.SUCCEEDED:
+        returns.take_back(charge, row, by=by, now=now)
+    row.status, row.failed_at, row.updated_at = RefundStatus.FAILED, now, now
+    row.next_attempt_at, row.needs_review = None, ""
+    row.save()
+    _reserve(charge, row, -1, now)
+    told = events.Fact(
+        partner_id=row.partner_id,
+        type="refund.failed",
+        resource_id=row.id,
+        data=RefundResource.render(row),
+    )
+    events.publish([told], by=by, now=now)
+
+
+def _reserve(charge: Charge, row: Refund, sign: int, now: datetime) -> None:
+    charge.wallet_refunded += sign * row.wallet_leg
+    charge.external_refunded += sign * row.external_leg
+    charge.updated_at = now
+    charge.save(update_fields=["wallet_refunded", "external_refunded", "updated_at"])
+
+
+def locked(row: Refund) -> tuple[Charge, Refund]:
+    charge = collection.lock(row.charge_id)
+    row = Refund.objects.select_for_update(of=("self",)).get(id=row.id)
+    row.charge = charge
+    return charge, row
+
+
+def _park(
+    row: Refund,
+    outcome: Outcome,
+    text: str,
+    conversation: Conversation | None,
+    now: datetime,
+    external_id: str | None = None,
+    *,
+    is_spent: bool = False,
+) -> Refund:
+    """The refund waits; `is_spent`: its idempotency key has an error stored under it for a day."""
+    with transaction.atomic(durable=True):
+        _, row = locked(row)
+        if row.status == RefundStatus.PENDING:
+            wait = _wait(row, outcome)
+            row.next_attempt_at = now + wait if wait else None
+            row.needs_review = _review(row, outcome, text, wait)[:300]
+            row.external_refund_id = row.external_refund_id or external_id
+            row.key_number += is_spent
+            row.updated_at = now
+            row.save()
+        elif outcome == Outcome.DIFFERS:
+            Refund.objects.filter(id=row.id).update(needs_review=text[:300])
+        if conversation:
+            conversation.note(
+                outcome,
+                external_id=external_id or "",
+                message=text,
+                next_attempt_at=row.next_attempt_at,
+            )
+    logger.warning("refund.parked", refund=str(row.id), outcome=outcome, reason=text)
+    return row
+
+
+def _wait(row: Refund, outcome: Outcome) -> timedelta | None:
+    ladders = {Outcome.NOT_EXECUTED: backoff.NOT_EXECUTED, Outcome.WAITING: backoff.SLOW_REFUND}
+    ladder = [] if outcome == Outcome.DIFFERS else ladders.get(outcome, backoff.UNKNOWN)
+    return backoff.wait(ladder, row.attempts)
+
+
+def _review(row: Refund, outcome: Outcome, text: str, wait: timedelta | None) -> str:
+    if outcome in (Outcome.DIFFERS, Outcome.NOT_UNDERSTOOD):
+        return text
+    return "" if wait else f"Asked {row.attempts} times without an outcome: {text}"

@@ -1,0 +1,188 @@
+"""Doors: what staff decide, on evidence, about charges and refunds that nothing else could end."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from charges import collection
+from charges.gateway import intents
+from charges.gateway import refunds as card_refunds
+from charges.gateway.client import NotExecuted, NotUnderstood, OutcomeUnknown
+from charges.gateway.intents import Intent
+from charges.gateway.refunds import CardRefund
+from charges.models import (
+    OPEN,
+    WITH_PROCESSOR,
+    Charge,
+    Dispute,
+    Refund,
+    RefundStatus,
+    Resolution,
+)
+from charges.services import refunding
+from charges.services.asking import difference
+from charges.services.methods import ProcessorAway
+from partners.actors import Actor
+
+SUCCEEDED, FAILED = "succeeded", "failed"
+CODE = "resolved_by_staff"
+
+
+class NothingToReview(Exception):
+    """Only what waits for staff can be decided by them."""
+
+    def __init__(self) -> None:
+        super().__init__("It does not wait for a review.")
+
+
+class EvidenceContradicts(Exception):
+    """The processor, asked again, says plainly that it was otherwise."""
+
+    def __init__(self, evidence: str) -> None:
+        super().__init__(f"The processor contradicts: {evidence}")
+
+
+def resolve_charge(
+    *, charge_id: UUID, outcome: str, reason: str, by: Actor, now: datetime
+) -> Charge:
+    """The charge that needed a review is succeeded or failed, as staff found, and says so.
+
+    The processor is asked once more. An intent that could still succeed is canceled before the
+    charge fails. Raises NothingToReview, EvidenceContradicts, ProcessorAway.
+    """
+    charge = Charge.objects.get(id=charge_id)
+    if charge.status not in WITH_PROCESSOR or not charge.needs_review:
+        raise NothingToReview
+    evidence = _evidence_about(charge, outcome)
+    with transaction.atomic(durable=True):
+        charge = collection.lock(charge_id)
+        if charge.status not in WITH_PROCESSOR:
+            raise NothingToReview
+        if outcome == SUCCEEDED:
+            collection.succeed(charge, now)
+        else:
+            collection.fail(charge, now, code=CODE, message=reason)
+        _record(charge, None, outcome, reason, evidence, by, now)
+        collection.conclude(charge, by=by, now=now)
+    return charge
+
+
+def resolve_refund(
+    *, refund_id: UUID, outcome: str, reason: str, by: Actor, now: datetime
+) -> Refund:
+    """The refund that needed a review is succeeded or failed, as staff found, and says so.
+
+    Raises NothingToReview, EvidenceContradicts, ProcessorAway.
+    """
+    row = Refund.objects.select_related("charge").get(id=refund_id)
+    if row.status != RefundStatus.PENDING or not row.needs_review:
+        raise NothingToReview
+    evidence = _evidence_about_refund(row, outcome)
+    with transaction.atomic(durable=True):
+        charge, row = refunding.locked(row)
+        if row.status != RefundStatus.PENDING:
+            raise NothingToReview
+        if outcome == SUCCEEDED:
+            refunding.succeed(charge, row, by=by, now=now)
+        else:
+            refunding.fail(charge, row, code=CODE, message=reason, by=by, now=now)
+        _record(charge, row, outcome, reason, evidence, by, now)
+    return row
+
+
+def acknowledge(*, charge_id: UUID, reason: str, by: Actor, now: datetime) -> Charge:
+    """Staff have seen what was flagged on an ended charge, its refunds and disputes, and dealt with
+    it: the flags are gone, the reason stays. Raises NothingToReview.
+    """
+    with transaction.atomic(durable=True):
+        charge = collection.lock(charge_id)
+        flagged = _flagged(charge_id)
+        texts = [text for rows in flagged for text in rows.values_list("needs_review", flat=True)]
+        if not texts:
+            raise NothingToReview
+        for rows in flagged:
+            rows.update(needs_review="", updated_at=now)
+        _record(charge, None, "acknowledged", reason, "; ".join(texts), by, now)
+        charge.refresh_from_db()
+        return charge
+
+
+def is_flagged(*, charge_id: UUID) -> bool:
+    """Whether there is something to acknowledge."""
+    return any(rows.exists() for rows in _flagged(charge_id))
+
+
+def _flagged(charge_id: UUID) -> list[QuerySet[Any]]:
+    ended: list[QuerySet[Any]] = [
+        Charge.objects.filter(id=charge_id).exclude(status__in=OPEN),
+        Refund.objects.filter(charge_id=charge_id).exclude(status=RefundStatus.PENDING),
+        Dispute.objects.filter(charge_id=charge_id),
+    ]
+    return [rows.exclude(needs_review="") for rows in ended]
+
+
+def _evidence_about(charge: Charge, outcome: str) -> str:
+    if not charge.external_charge_id:
+        if outcome == SUCCEEDED:
+            raise EvidenceContradicts("there is no intent.")
+        return "There is no intent."
+    try:
+        intent = intents.retrieve(charge.external_charge_id)
+        if outcome == FAILED and intent.is_open:
+            intent = intents.cancel(intent.id)
+    except NotUnderstood as error:
+        return f"The processor's answer made no sense: {error}"
+    except (NotExecuted, OutcomeUnknown) as error:
+        raise ProcessorAway from error
+    _check(difference(charge, intent), intent, outcome)
+    return f"{intent.id} is {intent.status}: {intent.amount} {intent.currency} minor units."
+
+
+def _evidence_about_refund(row: Refund, outcome: str) -> str:
+    try:
+        theirs = card_refunds.find(row, intent_id=row.charge.external_charge_id or "")
+    except NotUnderstood as error:
+        return f"The processor's answer made no sense: {error}"
+    except (NotExecuted, OutcomeUnknown) as error:
+        raise ProcessorAway from error
+    if theirs is None:
+        if outcome == SUCCEEDED:
+            raise EvidenceContradicts("there is no such refund.")
+        return "There is no such refund."
+    _check(refunding.difference(row, theirs), theirs, outcome)
+    return f"{theirs.id} is {theirs.status}: {theirs.amount} {theirs.currency} minor units."
+
+
+def _check(differs: str, theirs: Intent | CardRefund, outcome: str) -> None:
+    """Raises EvidenceContradicts when the processor's object is ours and says otherwise: success
+    needs its success, failure that no money moves any more.
+    """
+    is_agreed = theirs.status == SUCCEEDED if outcome == SUCCEEDED else not theirs.may_move_money
+    if not differs and not is_agreed:
+        raise EvidenceContradicts(f"{theirs.id} is {theirs.status}.")
+
+
+def _record(
+    charge: Charge,
+    row: Refund | None,
+    outcome: str,
+    reason: str,
+    evidence: str,
+    by: Actor,
+    now: datetime,
+) -> None:
+    Resolution.objects.create(
+        charge=charge,
+        refund=row,
+        outcome=outcome,
+        reason=reason[:500],
+        evidence=evidence[:500],
+        actor=by.name,
+        request_id=by.request_id,
+        created_at=now,
+    )
