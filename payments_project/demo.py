@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from charges import services as charges
+from charges.models import Charge, ChargeStatus
 from charges.splits import Instruction
 from installments import services as installments
 from installments.planning import NewOrder, Rule
@@ -28,6 +29,8 @@ CUSTOMERS = [
 SELLERS = ["seller-arts", "seller-books"]
 CARDS = ["pm_card_visa", "pm_card_mastercard", "pm_card_visa_debit"]
 DECLINING = "pm_card_visa_chargeDeclinedInsufficientFunds"
+DISPUTED = "pm_card_createDispute"
+SECURE = "pm_card_authenticationRequired"
 PLANS: Sequence[tuple[int, int, Frequency]] = [
     (24_000, 4, Frequency.BIWEEKLY),
     (90_000, 6, Frequency.MONTHLY),
@@ -47,12 +50,13 @@ def fill(partner: Partner, *, today: datetime, progress: Callable[[], None]) -> 
     for day in range(DAYS):
         now = start + timedelta(days=day)
         if day % 2 == 0:
-            _charge(partner.id, chance, now)
+            _refund(_charge(partner.id, chance, now), chance, now)
         if day % 6 == 0:
             _order(partner.id, chance, day // 6, now)
         _collect(now)
         progress()
     _leave_some_open(partner.id, today)
+    _add_troubles(partner.id, today)
 
 
 def _open_wallets(partner_id: UUID, chance: random.Random, now: datetime) -> None:
@@ -94,7 +98,7 @@ def _add_dead_endpoint(partner_id: UUID, now: datetime) -> None:
         return  # loopback is closed: the demo goes without
 
 
-def _charge(partner_id: UUID, chance: random.Random, now: datetime) -> None:
+def _charge(partner_id: UUID, chance: random.Random, now: datetime) -> Charge:
     customer = chance.choice(CUSTOMERS)
     if chance.random() < 0.4:
         _credit(partner_id, customer, chance.randrange(2_000, 20_000, 500), now)
@@ -110,7 +114,36 @@ def _charge(partner_id: UUID, chance: random.Random, now: datetime) -> None:
         description=chance.choice(["Basket", "Subscription", "Late checkout", "Workshop ticket"]),
         metadata={"order": f"SO-{now:%m%d}"},
     )
-    charges.create(partner_id=partner_id, new=new, by=BY, now=now)
+    return charges.create(partner_id=partner_id, new=new, by=BY, now=now).charge
+
+
+def _refund(charge: Charge, chance: random.Random, now: datetime) -> None:
+    """Every third paid charge goes back a day later, half of them in part."""
+    if charge.status != ChargeStatus.SUCCEEDED or chance.random() > 1 / 3:
+        return
+    new = charges.NewRefund(
+        amount=chance.choice([None, charge.amount // 2]),
+        idempotency_key=f"demo-refund-{charge.id}",
+        fingerprint="demo",
+        reason=chance.choice(["requested_by_customer", "Damaged on arrival", "duplicate"]),
+    )
+    charges.refund(charge_id=charge.id, new=new, by=BY, now=now + timedelta(days=1))
+
+
+def _add_troubles(partner_id: UUID, now: datetime) -> None:
+    """A charge whose cardholder must authenticate, and one that is disputed as soon as Stripe can
+    tell us so."""
+    for customer, card in (("jun", SECURE), ("kofi", DISPUTED)):
+        new = charges.NewCharge(
+            customer_id=customer,
+            amount=8_400,
+            currency="USD",
+            idempotency_key=f"demo-{card}",
+            fingerprint="demo",
+            payment_method=card,
+            description="Tickets",
+        )
+        charges.create(partner_id=partner_id, new=new, by=BY, now=now)
 
 
 def _split(chance: random.Random) -> list[Instruction]:

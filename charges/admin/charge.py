@@ -13,7 +13,7 @@ from unfold.enums import ActionVariant
 from charges import services, timeline
 from charges.admin.columns import (
     CATEGORY,
-    DISPUTE_STATUS,
+    FAILURE,
     FUNDED_BY,
     INSTALLMENT,
     LEGS,
@@ -75,8 +75,8 @@ BACK = [
 @admin.register(Charge)
 class ChargeAdmin(Decider, ReadOnlyAdmin):
     list_display = [
-        ID, amount("amount"), STATUS, METHOD, CUSTOMER, "failure_code", CATEGORY, DISPUTE_STATUS,
-        ORDER, PARTNER, "created_at",
+        ID, amount("amount"), STATUS, METHOD, CUSTOMER, FAILURE, ORDER, PARTNER,
+        "created_at",
     ]  # fmt: skip
     list_filter = [BY_PARTNER, BY_STATUS, ReviewFilter, CurrencyFilter, BY_PERIOD]
     search_fields = ["customer_id", "external_charge_id", "description", "idempotency_key"]
@@ -84,7 +84,7 @@ class ChargeAdmin(Decider, ReadOnlyAdmin):
     fieldsets = [
         (None, {"fields": ["id", STATUS, CUSTOMER, "description", PARTNER]}),
         ("Timeline", {"fields": [TIMELINE]}),
-        ("Money", {"fields": [amount("amount"), *LEGS, *BACK, SHARES, DISPUTE_STATUS]}),
+        ("Money", {"fields": [amount("amount"), *LEGS, *BACK, SHARES]}),
         (
             "Collection",
             {

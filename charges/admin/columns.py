@@ -8,7 +8,7 @@ from django import forms
 from django.db import models
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import DropdownFilter
 from unfold.forms import BaseDialogForm
@@ -111,7 +111,33 @@ def category(row: Any) -> SafeString | None:
     return badge(failure["category"], CATEGORY_COLOURS) if failure else None
 
 
-STATUS = state_of(COLOURS)
+def charge_state(charge: Charge) -> SafeString:
+    """The status, what must be looked at, and the dispute if there is one."""
+    state: SafeString = state_of(COLOURS)(charge)
+    if not charge.dispute_status:
+        return state
+    return format_html("{} {}", state, dispute(charge))
+
+
+def dispute(charge: Charge) -> SafeString | None:
+    status = charge.dispute_status
+    if not status:
+        return None
+    text = f"dispute: {status}"
+    return badge(text, {text: DISPUTE_COLOURS.get(status, INFO)})
+
+
+def failure(charge: Charge) -> SafeString | None:
+    """The processor's code, in the colour of what it means for the next try."""
+    code = charge.failure_decline_code or charge.failure_code
+    known = charge.failure
+    if known is None:
+        return None
+    return badge(code, {code: CATEGORY_COLOURS.get(str(known["category"]), INFO)})
+
+
+STATUS = column("status", charge_state, ordering="status")
+FAILURE = column("failure", failure, ordering="failure_code")
 METHOD = column("paid by", paid_by)
 LEGS = [amount("wallet_amount", "by wallet"), amount("external_amount", "by card")]
 ORDER = column("order", lambda charge: link("installmentorder", charge.installment_order_id))
@@ -123,11 +149,6 @@ FUNDED_BY = column(
 SHARES = column("shares", shares)
 REVERSALS = column("given back by", reversals)
 CATEGORY = column("decline", category)
-DISPUTE_STATUS = column(
-    "dispute",
-    lambda charge: badge(charge.dispute_status, DISPUTE_COLOURS) if charge.dispute_status else None,
-    ordering="dispute_status",
-)
 CHARGE = column("charge", lambda row: link("charge", row.charge_id))
 
 

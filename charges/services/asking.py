@@ -210,7 +210,8 @@ def _park(charge: Charge, answer: Answer, now: datetime) -> None:
         charge.status = S.UNKNOWN
     charge.updated_at = now
     charge.save(update_fields=["status", "next_attempt_at", "needs_review", "updated_at"])
-    logger.warning("charge.parked", charge=str(charge.id), status=charge.status, reason=answer.text)
+    tell = logger.info if charge.status == S.REQUIRES_ACTION else logger.warning
+    tell("charge.parked", charge=str(charge.id), status=charge.status, reason=answer.text)
 
 
 def _wait(charge: Charge, outcome: Outcome, now: datetime) -> timedelta | None:

@@ -23,19 +23,26 @@ NEWS = {
 """What decides something; the rest is left to whoever is at it."""
 
 
-def hear_of_intent(*, intent_id: str, by: Actor, now: datetime) -> tuple[Charge | None, str]:
-    """The charge of the intent stands as the processor has it, fetched now.
+def hear_of_intent(
+    *, intent_id: str, said: str = "", by: Actor, now: datetime
+) -> tuple[Charge | None, str]:
+    """The charge of the intent stands as the processor has it, fetched now; not even that when the
+    charge has ended and `said` (the state that was heard of) does not put that in doubt.
 
     Returns the charge and what was done. Raises what the gateway raises.
     """
     charge = Charge.objects.filter(external_charge_id=intent_id).first()
     if charge is None:
         return None, "No charge here has this intent."
+    is_success = charge.status == ChargeStatus.SUCCEEDED
+    if charge.status not in OPEN and said and is_success == (said == "succeeded"):
+        return charge, f"The charge was {charge.status} before."
     intent = intents.retrieve(intent_id)
     if charge.status not in OPEN:
         return charge, _after_the_end(charge, intent, now)
     answer = judge(charge, intent)
-    if answer.outcome in NEWS:
+    is_known = answer.outcome == charge.status == Outcome.REQUIRES_ACTION
+    if answer.outcome in NEWS and not is_known:
         charge = take(charge, answer, None, by=by, now=now)
     return charge, f"The charge is {charge.status}."
 

@@ -64,22 +64,44 @@ def process_events(*, by: Actor) -> int:
     return drain(partial(process_next, by))
 
 
-def _door(type_: str) -> Callable[[str, Actor, datetime], Heard] | None:
-    """What to do about an event of that type, given the id of its object."""
-    for prefix, door in DOORS.items():
-        if type_.startswith(prefix):
-            return door
-    return None
+def _hear_of_intent(event: ProcessorEvent, by: Actor, now: datetime) -> Heard:
+    said = event.type.removeprefix("payment_intent.")
+    return hear_of_intent(intent_id=event.object_id, said=said, by=by, now=now)
 
 
-DOORS: dict[str, Callable[[str, Actor, datetime], Heard]] = {
-    "payment_intent.": lambda id_, by, now: hear_of_intent(intent_id=id_, by=by, now=now),
-    "charge.dispute.": lambda id_, by, now: hear_of_dispute(external_id=id_, by=by, now=now),
-    "charge.refund.": lambda id_, by, now: hear_of_refund(external_id=id_, by=by, now=now),
-    "refund.": lambda id_, by, now: hear_of_refund(external_id=id_, by=by, now=now),
-    "payment_method.": lambda id_, by, now: (None, hear_of_card(external_id=id_, by=by, now=now)),
-    "setup_intent.": lambda id_, by, now: (None, hear_of_setup(external_id=id_, now=now)),
+def _hear_of_dispute(event: ProcessorEvent, by: Actor, now: datetime) -> Heard:
+    return hear_of_dispute(external_id=event.object_id, by=by, now=now)
+
+
+def _hear_of_refund(event: ProcessorEvent, by: Actor, now: datetime) -> Heard:
+    return hear_of_refund(external_id=event.object_id, by=by, now=now)
+
+
+def _hear_of_card(event: ProcessorEvent, by: Actor, now: datetime) -> Heard:
+    return None, hear_of_card(external_id=event.object_id, by=by, now=now)
+
+
+def _hear_of_setup(event: ProcessorEvent, by: Actor, now: datetime) -> Heard:
+    return None, hear_of_setup(external_id=event.object_id, now=now)
+
+
+DOORS: dict[str, Callable[[ProcessorEvent, Actor, datetime], Heard]] = {
+    "payment_intent.succeeded": _hear_of_intent,
+    "payment_intent.payment_failed": _hear_of_intent,
+    "payment_intent.canceled": _hear_of_intent,
+    "payment_intent.requires_action": _hear_of_intent,
+    "payment_intent.processing": _hear_of_intent,
+    "charge.dispute.": _hear_of_dispute,
+    "charge.refund.": _hear_of_refund,
+    "refund.": _hear_of_refund,
+    "payment_method.": _hear_of_card,
+    "setup_intent.succeeded": _hear_of_setup,
 }
+"""What to do about an event whose type begins so; others need nothing done."""
+
+
+def _door(type_: str) -> Callable[[ProcessorEvent, Actor, datetime], Heard] | None:
+    return next((door for prefix, door in DOORS.items() if type_.startswith(prefix)), None)
 
 
 def process_next(by: Actor, now: datetime) -> bool:
@@ -93,7 +115,7 @@ def process_next(by: Actor, now: datetime) -> bool:
     door = _door(event.type)
     assert door is not None  # noqa: S101 -- others are never due
     try:
-        charge, outcome = door(event.object_id, by, now)
+        charge, outcome = door(event, by, now)
     except Refused as refusal:
         charge, outcome = None, f"The processor does not know it: {refusal.message}"
     except (NotExecuted, OutcomeUnknown) as error:

@@ -19,8 +19,15 @@ from hypothesis.stateful import (
 )
 
 from charges import services
-from charges.models import Charge
-from charges.tests.steps import CARD, DECLINED, new_charge, paid_intents
+from charges.models import Charge, Refund, RefundTo
+from charges.tests.steps import (
+    CARD,
+    DECLINED,
+    give_back,
+    new_charge,
+    paid_intents,
+    returned_by_card,
+)
 from conftest import BY
 from devstack.stripe_sandbox.client import SandboxControl
 from partners import services as partners
@@ -34,7 +41,7 @@ CARDS = st.sampled_from(["", CARD, DECLINED])
 FAULTS = st.sampled_from(["drop_before", "drop_after", "error_500_after", "rate_limit_429"])
 SPLITS = st.sampled_from([[], [{"recipient": "bob", "percentage": "12.5"}]])
 modest = settings(
-    deadline=None, max_examples=6, stateful_step_count=12, suppress_health_check=list(HealthCheck)
+    deadline=None, max_examples=8, stateful_step_count=15, suppress_health_check=list(HealthCheck)
 )
 
 
@@ -51,7 +58,7 @@ class Books(RuleBasedStateMachine):
             )
         self.sandbox = SandboxControl(os.environ["STRIPE_API_BASE"])
         self.balance, self.by_card = 0, 0
-        self.asked, self.open = [], []
+        self.asked, self.open, self.open_refunds = [], [], []
 
     @property
     def wallet(self):
@@ -128,10 +135,47 @@ class Books(RuleBasedStateMachine):
         with pytest.raises(IdempotencyKeyReused):
             services.create(partner_id=self.partner.id, new=other, by=BY, now=self.now)
 
+    def refundable(self):
+        made = Charge.objects.filter(partner=self.partner, status="succeeded")
+        return [charge for charge in made if charge.amount_refunded < charge.amount]
+
+    @precondition(lambda self: self.refundable())
+    @rule(data=st.data(), to=st.sampled_from(RefundTo.values))
+    def refund(self, data, to):
+        charge = data.draw(st.sampled_from(self.refundable()))
+        amount = data.draw(st.integers(1, charge.amount - charge.amount_refunded))
+        try:
+            made = give_back(charge.id, self.now, amount, refund_to=RefundTo(to))
+        except services.RefundExceedsCharge:
+            assert to == "card"
+            return
+        assert made.status == "succeeded"
+        self.balance += made.wallet_amount
+
+    @precondition(lambda self: self.refundable())
+    @rule(data=st.data(), action=FAULTS)
+    def refund_with_a_fault(self, data, action):
+        charge = data.draw(st.sampled_from(self.refundable()))
+        self.sandbox.fault(action, path="/v1/refunds$")
+
+        made = give_back(charge.id, self.now)
+
+        self.sandbox.clear_faults()
+        if made.status == "succeeded":
+            assert made.external_amount == 0
+            self.balance += made.wallet_amount
+        else:
+            self.open_refunds.append(made.id)
+
     @rule()
     def sweep(self):
         services.collect_due(by=BY)
+        services.complete_due_refunds(by=BY)
         self.look_at_open()
+        for made in Refund.objects.filter(id__in=self.open_refunds):
+            assert made.status == "succeeded"
+            self.balance += made.wallet_amount
+        self.open_refunds = []
         assert not self.open
 
     def create(self, new, *, is_async=False):
@@ -169,6 +213,9 @@ class Books(RuleBasedStateMachine):
         paid = [amount for c in mine for amount in paid_intents(c.id)]
         assert sorted(paid) == sorted(succeeded)
         assert sum(paid) == self.by_card
+        refunds = Refund.objects.filter(partner=self.partner, external_amount__gt=0)
+        returned = [amount for c in mine for amount in returned_by_card(c.id)]
+        assert sorted(returned) == sorted(refunds.values_list("external_amount", flat=True))
 
 
 def test_the_books_hold_whatever_the_order(committed, sandbox):

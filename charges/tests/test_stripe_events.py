@@ -17,6 +17,7 @@ from charges import services
 from charges.models import Charge, ProcessorEvent
 from charges.tests.steps import (
     CARD,
+    DECLINED,
     SECRET,
     authenticate,
     charged,
@@ -198,7 +199,9 @@ def test_a_callback_about_a_stranger_is_harmless(waiting, sandbox, now, type_, o
     assert Charge.objects.get().status == "requires_action"
 
 
-@pytest.mark.parametrize("type_", ["invoice.paid", "charge.succeeded", "charge.updated", "ping"])
+@pytest.mark.parametrize(
+    "type_", ["invoice.paid", "charge.succeeded", "payment_intent.created", "ping"]
+)
 def test_what_needs_nothing_done_is_stored_as_done(committed, now, type_):
     hear(type_, "x_1", now)
 
@@ -225,7 +228,7 @@ def test_an_intent_that_a_lost_answer_left_behind_is_no_charges(partner, poor_ad
     collect(made.id, now + timedelta(hours=1))
     stray = next(intent.id for intent in _intents() if intent.status == "requires_confirmation")
 
-    hear("payment_intent.created", stray, now)
+    hear("payment_intent.canceled", stray, now)
 
     assert end_of(made.id) == paid(7000)
     assert outcome() == "No charge here has this intent."
@@ -264,7 +267,7 @@ def test_a_callback_before_the_confirm_answer_does_not_confirm(
     confirm = intents.confirm
 
     def overtaken(charge):
-        hear("payment_intent.created", charge.external_charge_id, now)
+        hear("payment_intent.processing", charge.external_charge_id, now)
         assert paid_intents() == []
         return confirm(charge)
 
@@ -280,6 +283,20 @@ def test_a_callback_ends_what_a_lost_answer_left_unknown(partner, poor_ada, sand
     hear("payment_intent.succeeded", Charge.objects.get().external_charge_id, now)
 
     assert end_of(made.id) == paid(7000)
+
+
+@pytest.mark.parametrize(
+    ("card", "type_"), [(CARD, "succeeded"), (DECLINED, "payment_failed"), (DECLINED, "canceled")]
+)
+def test_what_puts_an_ended_charge_in_no_doubt_asks_nobody(
+    partner, poor_ada, sandbox, now, card, type_
+):
+    made = create(partner, now, payment_method=card)
+    sandbox.fault("error_500_before", method="GET", times=99)
+
+    hear(f"payment_intent.{type_}", made.external_charge_id, now)
+
+    assert ProcessorEvent.objects.get().processed_at
 
 
 def test_an_amount_that_differs_is_left_to_staff(partner, poor_ada, sandbox, now):
