@@ -124,13 +124,13 @@ def test_26_hours_without_stripe_refund_once(made, sandbox, now, action):
 
 
 def test_a_500_that_is_stored_under_its_key_does_not_stop_the_next_attempt(made, sandbox, now):
-    sandbox.fault("error_500_after", path=REFUNDS)
-    sandbox.fault("error_500_before", path=REFUNDS, times=1)
+    sandbox.fault("error_500_kept", path=REFUNDS)
     begun = give_back(made["id"], now, 1000)
 
     complete(begun.id, now + LATER)
 
     assert row(begun).status == "succeeded"
+    assert returned_by_card() == [1000]
 
 
 def test_another_amount_is_left_to_staff(made, sandbox, now):
@@ -147,7 +147,7 @@ def test_a_processor_that_never_answers_ends_with_staff(made, sandbox, now):
     sandbox.fault("error_500_before", method="GET", path="/v1/refunds", times=99)
     begun = give_back(made["id"], now, 1000)
 
-    while begun.next_attempt_at:
+    while begun.next_attempt_at and begun.attempts < 20:
         begun = complete(begun.id, begun.next_attempt_at)
 
     assert (begun.status, begun.attempts) == ("pending", 8)

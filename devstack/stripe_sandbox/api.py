@@ -95,6 +95,13 @@ class Api:
         except ApiError as error:
             return answer_of(error)
 
+    def fail(self, request: Request) -> Answer:
+        """A 500 that is kept for the request's key; nothing is executed."""
+        answer = answer_of(internal())
+        with self.store.transaction():
+            self._record(request, answer)
+        return answer
+
     def settle_late_refunds(self) -> None:
         with self.store.transaction():
             refunds.settle_late(self.call({}))

@@ -14,6 +14,7 @@ BEFORE = (
     "drop_before",
     "hang_before",
     "error_500_before",
+    "error_500_kept",  # and replayed for the request's idempotency key, as Stripe does for a day
     "rate_limit_429",
     "conflict_409",
     "unauthorized_401",

@@ -117,6 +117,8 @@ class Exchange(BaseHTTPRequestHandler):
     def _refuse(self, fault: Fault, request: Request) -> Answer | None:
         if fault.action == "hang_before":
             self._hang(fault.hang_seconds)
+        if fault.action == "error_500_kept":
+            return self.server.api.fail(request)
         errors = {
             "error_500_before": internal(),
             "rate_limit_429": rate_limited(),

@@ -99,6 +99,20 @@ def test_a_lost_answer_is_found_again_by_its_key(
     assert succeeded(sandbox) == 1
 
 
+def test_a_500_that_is_kept_is_replayed_for_its_key_and_nothing_was_done(
+    sandbox: Sandbox, api: stripe.V1Services
+) -> None:
+    key: Any = {"idempotency_key": uuid.uuid4().hex}
+    sandbox.fault("error_500_kept", path="/v1/payment_intents$")
+
+    for _ in range(2):
+        with pytest.raises(stripe.APIError):
+            api.payment_intents.create(PAID, key)
+
+    assert succeeded(sandbox) == 0
+    assert api.payment_intents.create(PAID).status == "succeeded"
+
+
 def test_a_500_after_the_execution_is_replayed_for_its_key(
     sandbox: Sandbox, api: stripe.V1Services
 ) -> None:
