@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+from uuid import UUID
+
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from unfold.decorators import action
-from unfold.enums import ActionVariant
 
 from charges import services, timeline
 from charges.admin.columns import (
@@ -21,12 +23,10 @@ from charges.admin.columns import (
     ORDER,
     SHARES,
     STATUS,
-    ReasonForm,
-    ResolveForm,
     ReviewFilter,
     events_of_this,
 )
-from charges.admin.decisions import Decider
+from charges.admin.decisions import Decider, ReasonForm
 from charges.admin.refunds import PARTS, DisputeAdmin, RefundAdmin
 from charges.models import WITH_PROCESSOR, Charge, Dispute, Refund
 from partners.staff import (
@@ -74,6 +74,10 @@ BACK = [
 
 @admin.register(Charge)
 class ChargeAdmin(Decider, ReadOnlyAdmin):
+    undecided = WITH_PROCESSOR
+    resolve_door = staticmethod(
+        lambda id_, **words: services.resolve_charge(charge_id=id_, **words)
+    )
     list_display = [
         ID, amount("amount"), STATUS, METHOD, CUSTOMER, FAILURE, ORDER, PARTNER,
         "created_at",
@@ -147,42 +151,10 @@ class ChargeAdmin(Decider, ReadOnlyAdmin):
     ]
     actions_detail = ["resolve", "acknowledge"]
 
-    def has_resolve_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
-        waits = Charge.objects.filter(pk=object_id or "", status__in=WITH_PROCESSOR)
-        may = request.user.has_perm("charges.change_charge")
-        return may and waits.exclude(needs_review="").exists()
-
     def has_acknowledge_permission(
         self, request: HttpRequest, object_id: str | None = None
     ) -> bool:
-        may = request.user.has_perm("charges.change_charge")
-        return may and services.is_flagged(charge_id=self.uuid(object_id or ""))
-
-    @action(  # type: ignore[untyped-decorator]
-        description="Resolve",
-        permissions=["resolve"],
-        icon="gavel",
-        variant=ActionVariant.PRIMARY,
-        dialog={
-            "title": "Resolve this charge",
-            "description": "Decide what the processor could not tell: succeeded captures the hold "
-            "and posts the ledger, failed releases the hold. This cannot be undone.",
-            "form_class": ResolveForm,
-            "form_submit_text": "Decide",
-        },
-    )
-    def resolve(self, request: HttpRequest, form: ResolveForm, object_id: str) -> HttpResponse:
-        return self.decide(
-            request,
-            object_id,
-            lambda by, now: services.resolve_charge(
-                charge_id=self.uuid(object_id),
-                outcome=form.cleaned_data["outcome"],
-                reason=form.cleaned_data["reason"],
-                by=by,
-                now=now,
-            ),
-        )
+        return self.may_decide(request) and services.is_flagged(charge_id=UUID(object_id or ""))
 
     @action(  # type: ignore[untyped-decorator]
         description="Acknowledge",
@@ -197,10 +169,9 @@ class ChargeAdmin(Decider, ReadOnlyAdmin):
         },
     )
     def acknowledge(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        return self.decide(
-            request,
-            object_id,
-            lambda by, now: services.acknowledge(
-                charge_id=self.uuid(object_id), reason=form.cleaned_data["reason"], by=by, now=now
-            ),
-        )
+        words = {"reason": form.cleaned_data["reason"]}
+        return self.decide(request, object_id, _acknowledge, **words)
+
+
+def _acknowledge(charge_id: UUID, **words: Any) -> Charge:
+    return services.acknowledge(charge_id=charge_id, **words)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from django import forms
 from django.db import models
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import DropdownFilter
-from unfold.forms import BaseDialogForm
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from charges import declines
 from charges.models import Charge, ChargeStatus, Outcome, RefundStatus
@@ -172,22 +169,3 @@ class ReviewFilter(DropdownFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[M]) -> QuerySet[M]:
         return queryset.exclude(needs_review="") if self.value() == "needed" else queryset
-
-
-class ReasonForm(BaseDialogForm):
-    """What staff say about a decision of theirs."""
-
-    reason = forms.CharField(
-        max_length=500,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
-        help_text="Kept with the decision and shown in the timeline.",
-    )
-
-
-class ResolveForm(ReasonForm):
-    outcome = forms.ChoiceField(
-        choices=[("succeeded", "The money was collected"), ("failed", "It was not")],
-        widget=UnfoldAdminSelectWidget,
-        help_text="The processor is asked once more, and may contradict.",
-    )
-    field_order = ("outcome", "reason")

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse
 from unfold.contrib.filters.admin import AllValuesCheckboxFilter, ChoicesCheckboxFilter
-from unfold.decorators import action
-from unfold.enums import ActionVariant
 
 from charges import services
 from charges.admin.columns import (
@@ -15,7 +12,6 @@ from charges.admin.columns import (
     DISPUTE_COLOURS,
     REFUND_COLOURS,
     REVERSALS,
-    ResolveForm,
     ReviewFilter,
     events_of_this,
     state_of,
@@ -51,6 +47,10 @@ PARTS = [amount("external_amount", "to the card"), amount("wallet_amount", "into
 @admin.register(Refund)
 class RefundAdmin(Decider, ReadOnlyAdmin):
     STATUS = state_of(REFUND_COLOURS)
+    undecided = [RefundStatus.PENDING]
+    resolve_door = staticmethod(
+        lambda id_, **words: services.resolve_refund(refund_id=id_, **words)
+    )
     list_display = [
         ID,
         amount("amount"),
@@ -103,36 +103,6 @@ class RefundAdmin(Decider, ReadOnlyAdmin):
         events_of_this(),
     ]
     actions_detail = ["resolve"]
-
-    def has_resolve_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
-        waits = Refund.objects.filter(pk=object_id or "", status=RefundStatus.PENDING)
-        may = request.user.has_perm("charges.change_refund")
-        return may and waits.exclude(needs_review="").exists()
-
-    @action(  # type: ignore[untyped-decorator]
-        description="Resolve",
-        permissions=["resolve"],
-        icon="gavel",
-        variant=ActionVariant.PRIMARY,
-        dialog={
-            "title": "Resolve this refund",
-            "description": "Decide what the processor could not tell. This cannot be undone.",
-            "form_class": ResolveForm,
-            "form_submit_text": "Decide",
-        },
-    )
-    def resolve(self, request: HttpRequest, form: ResolveForm, object_id: str) -> HttpResponse:
-        return self.decide(
-            request,
-            object_id,
-            lambda by, now: services.resolve_refund(
-                refund_id=self.uuid(object_id),
-                outcome=form.cleaned_data["outcome"],
-                reason=form.cleaned_data["reason"],
-                by=by,
-                now=now,
-            ),
-        )
 
 
 @admin.register(Dispute)

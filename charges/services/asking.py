@@ -69,7 +69,7 @@ def take(
 
 def _follow(charge: Charge, answer: Answer, *, by: Actor, now: datetime) -> None:
     is_waiting = charge.status == S.REQUIRES_ACTION
-    # A cardholder who failed may try again: only the end of the intent ends the wait.
+    # Until the time is over a cardholder who failed may try again, with another card too.
     is_final = answer.outcome in FINAL and not (is_waiting and answer.outcome in RETRYABLE)
     if is_final:
         _end(charge, answer, by=by, now=now)
@@ -89,9 +89,6 @@ def judge(charge: Charge, intent: Intent) -> Answer:
         return Answer(Outcome.CANCELED, intent.failure_message, intent)
     if intent.asks_cardholder:
         return Answer(Outcome.REQUIRES_ACTION, intent.failure_message, intent)
-    if charge.status == S.REQUIRES_ACTION:
-        # Until the time is over the cardholder may try again, with another card too.
-        return Answer(Outcome.WAITING, intent.failure_message or intent.status, intent)
     if intent.status == "requires_payment_method":
         return Answer(Outcome.DECLINED, intent.failure_message, intent)
     return Answer(Outcome.UNKNOWN, f"The intent is {intent.status}.", intent)

@@ -7,32 +7,26 @@ settle (ledger, shares, event). A part that goes into the wallet alone settles w
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
-import structlog
 from django.db import IntegrityError, transaction
 
-from charges import attempts, backoff, collection, legs, returns
-from charges.attempts import Conversation
+from charges import attempts, collection, legs
 from charges.collection import LEASE
 from charges.gateway import refunds as card_refunds
-from charges.gateway.client import NotExecuted, NotUnderstood, OutcomeUnknown, Refused
 from charges.gateway.refunds import CardRefund
 from charges.killpoints import killpoint
-from charges.models import Charge, ChargeStatus, Outcome, Refund, RefundStatus, RefundTo
-from charges.serializers import RefundResource
+from charges.models import Charge, ChargeStatus, Refund, RefundStatus, RefundTo
 from charges.services.draining import drain
+from charges.services.refund_asking import ask_processor, reserve, succeed, take
 from partners import idempotency
 from partners.actors import Actor
 from partners.constraints import violated
 from wallets import money
-from wallets.models import Kind, Wallet
-from webhooks import events
-
-logger = structlog.get_logger(__name__)
+from wallets.models import Wallet
 
 
 class ChargeNotRefundable(Exception):
@@ -108,7 +102,7 @@ def refund(*, charge_id: UUID, new: NewRefund, by: Actor, now: datetime) -> Refu
         return Refunded(_replay(charge_id, new, error, by=by, now=now), is_replay=True)
     killpoint("refund.after_claim")
     if made.status == RefundStatus.PENDING:
-        made = _ask_processor(made, by=by, now=now)
+        made = ask_processor(made, by=by, now=now)
     return Refunded(made, is_replay=False)
 
 
@@ -119,7 +113,7 @@ def complete_refund(*, refund_id: UUID, by: Actor, now: datetime) -> Refund:
         row = rows.filter(id=refund_id, status=RefundStatus.PENDING).first()
         is_ours = row is not None and attempts.lease(row, now + LEASE)
     if row is not None and is_ours:
-        return _ask_processor(row, by=by, now=now)
+        return ask_processor(row, by=by, now=now)
     return Refund.objects.get(id=refund_id)
 
 
@@ -143,8 +137,17 @@ def hear_of_refund(*, external_id: str, by: Actor, now: datetime) -> tuple[Charg
     ours = named(theirs)
     if ours is None:
         return None, "No refund here is this one."
-    taken = _take(ours, theirs, None, by=by, now=now)
+    taken = take(ours, theirs, None, by=by, now=now)
     return taken.charge, f"The refund is {taken.status}."
+
+
+def named(theirs: CardRefund) -> Refund | None:
+    """Our refund that this one is, by its id there or, before that was stored, by ours."""
+    known = Refund.objects.filter(external_refund_id=theirs.id).first()
+    try:
+        return known or Refund.objects.filter(id=UUID(theirs.refund_id)).first()
+    except ValueError:
+        return None
 
 
 def _claim(charge_id: UUID, new: NewRefund, by: Actor, now: datetime) -> Refund:
@@ -152,7 +155,7 @@ def _claim(charge_id: UUID, new: NewRefund, by: Actor, now: datetime) -> Refund:
         charge = collection.lock(charge_id)
         made = _new(charge, new, by, now)
         made.save(force_insert=True)
-        _reserve(charge, made, +1, now)
+        reserve(charge, made, +1, now)
         if not made.external_amount:
             succeed(charge, made, by=by, now=now)
         killpoint("refund.before_claim_commits")
@@ -243,201 +246,5 @@ def _complete_next(by: Actor, now: datetime) -> bool:
         is_ours = attempts.lease(row, now + LEASE)
     killpoint("refund.after_claim")
     if is_ours:
-        _ask_processor(row, by=by, now=now)
+        ask_processor(row, by=by, now=now)
     return True
-
-
-def _ask_processor(row: Refund, *, by: Actor, now: datetime) -> Refund:
-    """The second beat: asked whether it is there, when it was begun before; else created."""
-    conversation = Conversation(row.charge, row, now)
-    intent_id = row.charge.external_charge_id or ""
-    try:
-        found = card_refunds.find(row, intent_id=intent_id) if row.attempts > 1 else None
-        theirs = found or card_refunds.create(row, intent_id=intent_id)
-        killpoint("refund.after_call")
-    except Refused as refusal:
-        return _end(row, refusal.code, refusal.message, conversation, by=by, now=now)
-    except NotExecuted as error:
-        return _park(row, Outcome.NOT_EXECUTED, str(error), conversation, now)
-    except NotUnderstood as error:
-        return _park(row, Outcome.NOT_UNDERSTOOD, str(error), conversation, now)
-    except OutcomeUnknown as error:
-        is_spent = error.is_answered
-        return _park(row, Outcome.UNKNOWN, str(error), conversation, now, is_spent=is_spent)
-    return _take(row, theirs, conversation, by=by, now=now)
-
-
-def named(theirs: CardRefund) -> Refund | None:
-    """Our refund that this one is, by its id there or, before that was stored, by ours."""
-    known = Refund.objects.filter(external_refund_id=theirs.id).first()
-    try:
-        return known or Refund.objects.filter(id=UUID(theirs.refund_id)).first()
-    except ValueError:
-        return None
-
-
-def _take(
-    row: Refund, theirs: CardRefund, conversation: Conversation | None, *, by: Actor, now: datetime
-) -> Refund:
-    """The third beat: the refund stands as theirs does."""
-    if text := difference(row, theirs):
-        return _park(row, Outcome.DIFFERS, text, conversation, now)
-    if theirs.status == "succeeded":
-        return _settle(row, theirs, conversation, by=by, now=now)
-    if not theirs.may_move_money:
-        code = theirs.failure_reason or theirs.status
-        text = f"The processor says that the refund is {theirs.status}."
-        return _end(row, code, text, conversation, external_id=theirs.id, by=by, now=now)
-    return _park(
-        row, Outcome.WAITING, f"The refund is {theirs.status}.", conversation, now, theirs.id
-    )
-
-
-def difference(row: Refund, theirs: CardRefund) -> str:
-    """What the processor's refund says otherwise than ours; empty when they agree."""
-    ours = (row.external_amount, row.currency, str(row.id), row.charge.external_charge_id)
-    said = (theirs.amount, theirs.currency, theirs.refund_id, theirs.intent_id)
-    if ours != said:
-        return f"The processor says {said}, we asked for {ours}."
-    if row.external_refund_id not in (None, theirs.id):
-        return f"The processor has a second refund: {theirs.id}."
-    return ""
-
-
-def _settle(
-    row: Refund, theirs: CardRefund, conversation: Conversation | None, *, by: Actor, now: datetime
-) -> Refund:
-    with transaction.atomic(durable=True):
-        charge, row = locked(row)
-        if row.status == RefundStatus.PENDING:
-            row.external_refund_id = theirs.id
-            succeed(charge, row, by=by, now=now)
-        elif row.status == RefundStatus.FAILED:
-            text = f"Failed here, but the processor says that {theirs.id} succeeded."
-            Refund.objects.filter(id=row.id).update(needs_review=text)
-        if conversation:
-            conversation.note(Outcome.SUCCEEDED, external_id=theirs.id)
-        killpoint("refund.before_settle_commits")
-    killpoint("refund.after_settle")
-    return row
-
-
-def succeed(charge: Charge, row: Refund, *, by: Actor, now: datetime) -> None:
-    """The refund is in the ledger, with what recipients gave back, and told."""
-    row.split_reversals = returns.give_back(
-        charge,
-        to_card=row.external_amount,
-        to_wallet=row.wallet_amount,
-        kind=Kind.REFUND,
-        refund_id=row.id,
-        description=row.reason,
-        by=by,
-        now=now,
-    )
-    row.status, row.succeeded_at, row.updated_at = RefundStatus.SUCCEEDED, now, now
-    row.next_attempt_at, row.needs_review = None, ""
-    row.save()
-    events.publish([collection.fact(charge, "charge.refunded")], by=by, now=now)
-
-
-def _end(
-    row: Refund,
-    code: str,
-    text: str,
-    conversation: Conversation | None,
-    *,
-    external_id: str | None = None,
-    by: Actor,
-    now: datetime,
-) -> Refund:
-    """The refund failed, before or after it had succeeded: the charge's amounts are restored."""
-    with transaction.atomic(durable=True):
-        charge, row = locked(row)
-        if row.status != RefundStatus.FAILED:
-            row.external_refund_id = row.external_refund_id or external_id
-            fail(charge, row, code=code, message=text, by=by, now=now)
-        if conversation:
-            conversation.note(
-                Outcome.REFUSED, external_id=external_id or "", code=code, message=text
-            )
-        killpoint("refund.before_settle_commits")
-    killpoint("refund.after_settle")
-    return row
-
-
-def fail(charge: Charge, row: Refund, *, code: str, message: str, by: Actor, now: datetime) -> None:
-    """A step: both rows are locked by the caller."""
-    row.failure_code, row.failure_message = code[:64], message[:500]
-    if row.status == RefundStatus.SUCCEEDED:
-        returns.take_back(charge, row, by=by, now=now)
-    row.status, row.failed_at, row.updated_at = RefundStatus.FAILED, now, now
-    row.next_attempt_at, row.needs_review = None, ""
-    row.save()
-    _reserve(charge, row, -1, now)
-    told = events.Fact(
-        partner_id=row.partner_id,
-        type="refund.failed",
-        resource_id=row.id,
-        data=RefundResource.render(row),
-    )
-    events.publish([told], by=by, now=now)
-
-
-def _reserve(charge: Charge, row: Refund, sign: int, now: datetime) -> None:
-    charge.wallet_refunded += sign * row.wallet_leg
-    charge.external_refunded += sign * row.external_leg
-    charge.updated_at = now
-    charge.save(update_fields=["wallet_refunded", "external_refunded", "updated_at"])
-
-
-def locked(row: Refund) -> tuple[Charge, Refund]:
-    charge = collection.lock(row.charge_id)
-    row = Refund.objects.select_for_update(of=("self",)).get(id=row.id)
-    row.charge = charge
-    return charge, row
-
-
-def _park(
-    row: Refund,
-    outcome: Outcome,
-    text: str,
-    conversation: Conversation | None,
-    now: datetime,
-    external_id: str | None = None,
-    *,
-    is_spent: bool = False,
-) -> Refund:
-    """The refund waits; `is_spent`: its idempotency key has an error stored under it for a day."""
-    with transaction.atomic(durable=True):
-        _, row = locked(row)
-        if row.status == RefundStatus.PENDING:
-            wait = _wait(row, outcome)
-            row.next_attempt_at = now + wait if wait else None
-            row.needs_review = _review(row, outcome, text, wait)[:300]
-            row.external_refund_id = row.external_refund_id or external_id
-            row.key_number += is_spent
-            row.updated_at = now
-            row.save()
-        elif outcome == Outcome.DIFFERS:
-            Refund.objects.filter(id=row.id).update(needs_review=text[:300])
-        if conversation:
-            conversation.note(
-                outcome,
-                external_id=external_id or "",
-                message=text,
-                next_attempt_at=row.next_attempt_at,
-            )
-    logger.warning("refund.parked", refund=str(row.id), outcome=outcome, reason=text)
-    return row
-
-
-def _wait(row: Refund, outcome: Outcome) -> timedelta | None:
-    ladders = {Outcome.NOT_EXECUTED: backoff.NOT_EXECUTED, Outcome.WAITING: backoff.SLOW_REFUND}
-    ladder = [] if outcome == Outcome.DIFFERS else ladders.get(outcome, backoff.UNKNOWN)
-    return backoff.wait(ladder, row.attempts)
-
-
-def _review(row: Refund, outcome: Outcome, text: str, wait: timedelta | None) -> str:
-    if outcome in (Outcome.DIFFERS, Outcome.NOT_UNDERSTOOD):
-        return text
-    return "" if wait else f"Asked {row.attempts} times without an outcome: {text}"

@@ -24,7 +24,7 @@ from charges.models import (
     RefundStatus,
     Resolution,
 )
-from charges.services import refunding
+from charges.services import refund_asking
 from charges.services.asking import difference
 from charges.services.methods import ProcessorAway
 from partners.actors import Actor
@@ -84,13 +84,13 @@ def resolve_refund(
         raise NothingToReview
     evidence = _evidence_about_refund(row, outcome)
     with transaction.atomic(durable=True):
-        charge, row = refunding.locked(row)
+        charge, row = refund_asking.locked(row)
         if row.status != RefundStatus.PENDING:
             raise NothingToReview
         if outcome == SUCCEEDED:
-            refunding.succeed(charge, row, by=by, now=now)
+            refund_asking.succeed(charge, row, by=by, now=now)
         else:
-            refunding.fail(charge, row, code=CODE, message=reason, by=by, now=now)
+            refund_asking.fail(charge, row, code=CODE, message=reason, by=by, now=now)
         _record(charge, row, outcome, reason, evidence, by, now)
     return row
 
@@ -154,7 +154,7 @@ def _evidence_about_refund(row: Refund, outcome: str) -> str:
         if outcome == SUCCEEDED:
             raise EvidenceContradicts("there is no such refund.")
         return "There is no such refund."
-    _check(refunding.difference(row, theirs), theirs, outcome)
+    _check(refund_asking.difference(row, theirs), theirs, outcome)
     return f"{theirs.id} is {theirs.status}: {theirs.amount} {theirs.currency} minor units."
 
 

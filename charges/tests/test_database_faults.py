@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import OperationalError, connection
 
 from charges.models import Charge, Refund
-from charges.services import asking, charging, refunding
+from charges.services import asking, charging, refund_asking, refunding
 from charges.tests.steps import (
     CARD,
     charge,
@@ -59,7 +59,7 @@ def cut_at(monkeypatch):
                 armed.clear()
                 cut_connection()
 
-        for module in (asking, charging, refunding):
+        for module in (asking, charging, refund_asking, refunding):
             monkeypatch.setattr(module, "killpoint", killpoint)
 
     return order

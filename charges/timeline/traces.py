@@ -1,0 +1,75 @@
+"""What the charge left behind: ledger transactions, events and their deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from charges.timeline.story import Entry, Story
+from wallets.models import LedgerEntry, LedgerTransaction
+from webhooks.models import Delivery, Event
+from webhooks.serializers import shown_url
+
+
+def ledger(story: Story) -> Iterator[Entry]:
+    posted = LedgerTransaction.objects.filter(charge_id=story.charge.id).order_by("id")
+    posted = posted.prefetch_related("entries__wallet")
+    for transaction in posted:
+        lines = sorted(transaction.entries.all(), key=lambda entry: entry.id)
+        words = ", ".join(f"{_account(e)} {story.amount(e.amount)}" for e in lines)
+        yield Entry(
+            transaction.created_at,
+            "ledger",
+            f"Posted ({transaction.kind}): {words}.",
+            {
+                "transaction_id": str(transaction.id),
+                "kind": transaction.kind,
+                "entries": [_line(story, entry) for entry in lines],
+            },
+        )
+
+
+def _line(story: Story, entry: LedgerEntry) -> dict[str, Any]:
+    line: dict[str, Any] = {"account": entry.account, "amount": story.amount(entry.amount)}
+    if entry.wallet and entry.balance_before is not None and entry.balance_after is not None:
+        line |= {
+            "customer_id": entry.wallet.customer_id,
+            "balance_before": story.amount(entry.balance_before),
+            "balance_after": story.amount(entry.balance_after),
+        }
+    return line
+
+
+def events(story: Story) -> Iterator[Entry]:
+    ids = [story.charge.id, *(row.id for row in story.refunds)]
+    told = Event.objects.filter(partner_id=story.charge.partner_id, resource_id__in=ids)
+    told = told.prefetch_related("deliveries__endpoint", "deliveries__attempts")
+    for event in told.order_by("id"):
+        yield Entry(
+            event.created_at,
+            "event",
+            f"Event {event.type}, number {event.sequence} of its resource.",
+            {"event_id": str(event.id), "type": event.type, "sequence": event.sequence},
+        )
+        for delivery in event.deliveries.all():
+            yield from _delivery(event, delivery)
+
+
+def _account(entry: LedgerEntry) -> str:
+    return f"wallet of {entry.wallet.customer_id}" if entry.wallet else entry.account
+
+
+def _delivery(event: Event, delivery: Delivery) -> Iterator[Entry]:
+    url = shown_url(delivery.endpoint)
+    about = {"delivery_id": str(delivery.id), "event_type": event.type, "url": url}
+    for attempt in delivery.attempts.all():
+        answer = attempt.error or f"answered {attempt.response_status}"
+        yield Entry(
+            attempt.started_at,
+            "delivery",
+            f"{event.type} sent to {url}, attempt {attempt.number}: {answer}.",
+            {**about, "number": attempt.number, "response_status": attempt.response_status},
+        )
+    if delivery.next_attempt_at:
+        text = f"{event.type} is sent to {url}."
+        yield Entry(delivery.next_attempt_at, "delivery", text, {**about, "number": None})
