@@ -53,8 +53,9 @@ class UnknownRecipient(Exception):
 
 def owner() -> ModuleType:
     """Who orders charges (settings.CHARGE_OWNER): has `lock(charge)`, before the charge is locked,
-    `moved(charge)`, after it is written, `card_renewed(partner_id, card)` when a card that may
-    have been stopped works again, and `outlook(charge)`, a sentence on what comes next."""
+    `moved(charge)` after it is written, `disputed(charge)` when its dispute opened or ended,
+    `card_renewed(partner_id, card)` when a card that may have been stopped works again, and
+    `outlook(charge)`, a sentence on what comes next."""
     return import_module(settings.CHARGE_OWNER)
 
 

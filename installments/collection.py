@@ -1,6 +1,7 @@
 """Steps of collecting installments, set-based, and what a charge's outcome means for them.
 
-`lock`, `moved`, `card_renewed` and `outlook` are what charges call (settings.CHARGE_OWNER).
+`lock`, `moved`, `disputed`, `card_renewed` and `outlook` are what charges call
+(settings.CHARGE_OWNER).
 """
 
 from __future__ import annotations
@@ -11,16 +12,19 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import prefetch_related_objects
+from django.db.models import Value, prefetch_related_objects
+from django.db.models.functions import Greatest
 
 from charges import collection as charge_collection
 from charges import declines
-from charges.models import Charge, ChargeStatus
+from charges.models import DISPUTE_OPEN, Charge, ChargeStatus
 from installments import retries
 from installments.models import (
+    COLLECTIBLE,
     Installment,
     InstallmentOrder,
     InstallmentStatus,
+    OrderQuerySet,
     OrderStatus,
 )
 from installments.serializers import InstallmentResource, OrderResource
@@ -28,6 +32,7 @@ from partners import rows
 from partners.actors import Actor
 from webhooks import events
 
+LOST = "lost"
 MOVED = [
     "status", "attempts", "next_attempt_at", "charge_id", "overdue_at", "paid_at", "updated_at",
 ]  # fmt: skip
@@ -64,6 +69,19 @@ def moved(charge: Charge, *, by: Actor, now: datetime) -> None:
     apply([installment], [charge], by=by, now=now)
 
 
+def disputed(charge: Charge, *, by: Actor, now: datetime) -> None:
+    """The charge's order, locked by the caller, is paused while a bank holds money of it back. The
+    end of the last dispute resumes it; money that is lost defaults it.
+    """
+    orders = InstallmentOrder.objects.filter(id=charge.installment_order_id or "")
+    if charge.dispute_status == LOST:
+        _default(orders, by, now)
+    elif charge.is_disputed:
+        _pause(orders, by, now)
+    elif not _open_disputes_of(charge):
+        _resume(orders, by, now)
+
+
 def card_renewed(partner_id: UUID, card: str, *, by: Actor, now: datetime) -> None:
     """The card, which a hard decline may have stopped, is asked again at the next tries."""
     stopped = InstallmentOrder.objects.filter(partner_id=partner_id, refused_card=card)
@@ -80,6 +98,8 @@ def outlook(charge: Charge) -> str:
         return f"A later charge took its place: {installment.charge_id}."
     if installment.status == InstallmentStatus.CANCELED:
         return "Its order is canceled: it is not tried again."
+    if installment.order.status == OrderStatus.PAUSED:
+        return "Its order is paused: it is tried again when the order resumes."
     if installment.next_attempt_at is None:
         return "The schedule of retries is used up: it is not tried again by itself."
     stopped = " with another card, or the wallet" if installment.order.refused_card else ""
@@ -190,14 +210,44 @@ def mark_defaulted(at: datetime, *, limit: int, by: Actor, now: datetime) -> int
     """Active orders with a part that failed too long ago are defaulted; nothing more is tried."""
     late = InstallmentOrder.objects.filter(status=OrderStatus.ACTIVE, default_at__lte=at)
     found = list(late.order_by("id").select_for_update(skip_locked=True)[:limit])
-    ids = [order.id for order in found]
-    InstallmentOrder.objects.filter(id__in=ids).move(
-        OrderStatus.DEFAULTED, defaulted_at=now, updated_at=now
-    )
-    Installment.objects.filter(order__in=ids).update(next_attempt_at=None)
-    defaulted = list(InstallmentOrder.objects.filter(id__in=ids).prefetch_related("installments"))
-    events.publish([order_fact(order, "defaulted") for order in defaulted], by=by, now=now)
+    _default(InstallmentOrder.objects.filter(id__in=[order.id for order in found]), by, now)
     return len(found)
+
+
+def _default(orders: OrderQuerySet, by: Actor, now: datetime) -> None:
+    """The locked orders are defaulted, as far as their states allow it."""
+    if orders.move(OrderStatus.DEFAULTED, defaulted_at=now, updated_at=now):
+        Installment.objects.filter(order__in=orders).update(next_attempt_at=None)
+        _tell(orders, "defaulted", by, now)
+
+
+def _pause(orders: OrderQuerySet, by: Actor, now: datetime) -> None:
+    """Nothing of the order is collected: its parts leave the queue."""
+    if orders.move(OrderStatus.PAUSED, updated_at=now):
+        Installment.objects.filter(order__in=orders, status__in=COLLECTIBLE).update(
+            next_attempt_at=None
+        )
+        _tell(orders, "paused", by, now)
+
+
+def _resume(orders: OrderQuerySet, by: Actor, now: datetime) -> None:
+    """Parts are due again on their dates, late ones now."""
+    if orders.filter(status=OrderStatus.PAUSED).move(OrderStatus.ACTIVE, updated_at=now):
+        Installment.objects.filter(order__in=orders, status__in=COLLECTIBLE).update(
+            next_attempt_at=Greatest("due_at", Value(now))
+        )
+        _tell(orders, "resumed", by, now)
+
+
+def _tell(orders: OrderQuerySet, event: str, by: Actor, now: datetime) -> None:
+    told = orders.prefetch_related("installments")
+    events.publish([order_fact(order, event) for order in told], by=by, now=now)
+
+
+def _open_disputes_of(charge: Charge) -> bool:
+    """Whether a dispute of the order holds money back."""
+    same = Charge.objects.filter(installment_order_id=charge.installment_order_id)
+    return same.filter(dispute_status__in=DISPUTE_OPEN).exists()
 
 
 def _share_orders(installments: list[Installment]) -> list[Installment]:
@@ -252,7 +302,9 @@ def _follow_failure(installment: Installment, charged: Charge, now: datetime) ->
     if order.status == OrderStatus.CANCELED:
         installment.status, installment.next_attempt_at = InstallmentStatus.CANCELED, None
         return None
-    if installment.next_attempt_at is None:
+    if order.status == OrderStatus.PAUSED:
+        installment.next_attempt_at = None
+    elif installment.next_attempt_at is None:
         installment.status = InstallmentStatus.FAILED
         order.default_at = now + timedelta(days=order.retry_policy["default_after_days"])
         return "failed"
@@ -267,7 +319,11 @@ def _update_orders(installments: Sequence[Installment], now: datetime) -> list[I
     completed = []
     for order in orders.values():
         order.updated_at = now
-        is_open = order.status in (OrderStatus.ACTIVE, OrderStatus.DEFAULTED)
+        is_open = order.status in (
+            OrderStatus.ACTIVE,
+            OrderStatus.PAUSED,
+            OrderStatus.DEFAULTED,
+        )
         if is_open and order.amount_paid == order.amount:
             order.status, order.completed_at = OrderStatus.COMPLETED, now
             order.past_due, order.default_at = False, None

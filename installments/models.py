@@ -24,10 +24,11 @@ class OrderStatus(models.TextChoices):
 
 
 ORDER_SOURCES: dict[OrderStatus, list[OrderStatus]] = {
-    OrderStatus.ACTIVE: [OrderStatus.PENDING],
-    OrderStatus.COMPLETED: [OrderStatus.ACTIVE, OrderStatus.DEFAULTED],
-    OrderStatus.CANCELED: [OrderStatus.PENDING, OrderStatus.ACTIVE],
-    OrderStatus.DEFAULTED: [OrderStatus.ACTIVE],
+    OrderStatus.ACTIVE: [OrderStatus.PENDING, OrderStatus.PAUSED],
+    OrderStatus.PAUSED: [OrderStatus.ACTIVE],
+    OrderStatus.COMPLETED: [OrderStatus.ACTIVE, OrderStatus.PAUSED, OrderStatus.DEFAULTED],
+    OrderStatus.CANCELED: [OrderStatus.PENDING, OrderStatus.ACTIVE, OrderStatus.PAUSED],
+    OrderStatus.DEFAULTED: [OrderStatus.ACTIVE, OrderStatus.PAUSED],
 }
 
 

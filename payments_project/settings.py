@@ -236,6 +236,8 @@ EVENT_TYPES = [
     "installment_order.completed",
     "installment_order.canceled",
     "installment_order.defaulted",
+    "installment_order.paused",
+    "installment_order.resumed",
     "wallet.credited",
     "wallet.debited",
 ]

@@ -74,6 +74,8 @@ def _follow(charge: Charge, theirs: CardDispute, *, by: Actor, now: datetime) ->
     dispute.save()
     _mark(charge, dispute, now)
     events.publish(facts, by=by, now=now)
+    if charge.installment_id and facts:
+        collection.owner().disputed(charge, by=by, now=now)
     return f"The dispute is {dispute.status}."
 
 

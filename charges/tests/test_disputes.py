@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
+from django.db import connection
 
 from charges import services
 from charges.gateway.client import client
-from charges.models import Charge, Dispute
+from charges.models import Charge, Dispute, RefundTo
+from charges.services import disputes
 from charges.tests.steps import (
     CARD,
     charged,
     disputes_of,
     events_of,
+    give_back,
     hear,
     hear_of_disputes,
     refund,
@@ -207,6 +212,35 @@ def test_eight_callbacks_at_once_post_once(opened, sandbox, now):
     race(*[lambda: services.hear_of_dispute(external_id=dispute_id, by=BY, now=now)] * 8)
 
     assert LedgerTransaction.objects.filter(kind="dispute").count() == 1
+
+
+def test_a_refund_while_a_dispute_is_being_lost_waits_for_it(made, sandbox, now, monkeypatch):
+    (dispute_id,) = disputes_of(made["id"])
+    sandbox.close_dispute(dispute_id, "lost")
+    refusals = []
+
+    def refund_meanwhile():
+        try:
+            give_back(made["id"], now, 7000, refund_to=RefundTo.WALLET)
+        except services.RefundExceedsCharge as refusal:
+            refusals.append(refusal)
+        finally:
+            connection.close()
+
+    other = threading.Thread(target=refund_meanwhile)
+    follow = disputes._follow
+
+    def overtaken(charge, theirs, **actor):
+        other.start()
+        other.join(0.5)
+        return follow(charge, theirs, **actor)
+
+    monkeypatch.setattr(disputes, "_follow", overtaken)
+    hear_of_disputes(made["id"], now)
+    other.join(20)
+
+    assert len(refusals) == 1
+    assert Charge.objects.get().external_reversed == 7000
 
 
 def test_eight_first_callbacks_at_once_are_one_dispute(made, now):
