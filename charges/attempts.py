@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,6 +11,16 @@ from charges import backoff
 from charges.models import CardAttempt, Charge, Outcome, Refund
 
 BEGUN_TOO_OFTEN = "Begun too often without an end."
+
+
+def contradiction(ours: Mapping[str, object], theirs: Mapping[str, object]) -> str:
+    """What the processor says otherwise than we asked, in words; empty when both agree."""
+    said = [
+        f"{name} {theirs[name]} instead of {asked}"
+        for name, asked in ours.items()
+        if theirs[name] != asked
+    ]
+    return f"The processor says: {', '.join(said)}." if said else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ def of_refund(refund: Refund | None, theirs: CardRefund | None) -> Difference | 
 
 
 def _words(status: str, minor: int, currency: str) -> str:
-    return f"{status} {money.text(minor, currency)} {currency}"
+    return f"{status} {money.spoken(minor, currency)}"
 
 
 def _kind_of_charge(charge: Charge | None, intent: Intent | None) -> str | None:

@@ -68,6 +68,13 @@ def text(minor: int, currency: str) -> str:
     return f"{sign}{whole}.{fraction:0{places}d}"
 
 
+def spoken(minor: int, currency: str) -> str:
+    """For people: (1999, "USD") is "19.99 USD". Of a currency that we do not know, its units."""
+    if currency not in currencies():
+        return f"{minor} minor units of {currency}"
+    return f"{text(minor, currency)} {currency}"
+
+
 def part(amount: int, basis_points: int) -> int:
     """So many basis points of the amount, floored."""
     return amount * basis_points // BASIS_POINTS

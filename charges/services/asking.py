@@ -13,13 +13,14 @@ import structlog
 from django.db import transaction
 
 from charges import backoff, cards, collection
-from charges.attempts import Conversation
+from charges.attempts import Conversation, contradiction
 from charges.gateway import intents
 from charges.gateway.client import NotExecuted, NotUnderstood, OutcomeUnknown, Refused
 from charges.gateway.intents import Intent
 from charges.killpoints import killpoint
 from charges.models import WITH_PROCESSOR, Charge, ChargeStatus, Outcome
 from partners.actors import Actor
+from wallets import money
 
 ACTION_LIFETIME = timedelta(hours=24)
 """How long a cardholder may take to authenticate; the wallet leg is held meanwhile."""
@@ -144,9 +145,12 @@ def _store_intent(charge: Charge, intent_id: str) -> None:
 
 def difference(charge: Charge, intent: Intent) -> str:
     """What the intent says otherwise than the charge; empty when they agree."""
-    ours = (charge.external_amount, charge.currency, str(charge.id))
-    theirs = (intent.amount, intent.currency, intent.charge_id)
-    return "" if ours == theirs else f"The processor says {theirs}, we asked for {ours}."
+    ours = {
+        "amount": money.spoken(charge.external_amount, charge.currency),
+        "charge": str(charge.id),
+    }
+    theirs = {"amount": money.spoken(intent.amount, intent.currency), "charge": intent.charge_id}
+    return contradiction(ours, theirs)
 
 
 def _refused(charge: Charge, refusal: Refused) -> Intent:

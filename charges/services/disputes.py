@@ -13,6 +13,7 @@ from charges.gateway.disputes import CardDispute
 from charges.models import DISPUTE_OPEN, Charge, ChargeStatus, Dispute
 from charges.services.hearing import hear_of_intent
 from partners.actors import Actor
+from wallets import money
 from wallets.models import Kind
 from webhooks import events
 
@@ -102,8 +103,8 @@ def _lose(charge: Charge, dispute: Dispute, *, by: Actor, now: datetime) -> None
     taken = min(dispute.amount, left) if is_ours else 0
     if taken != dispute.amount:
         dispute.needs_review = (
-            f"The bank took {dispute.amount} {dispute.currency} minor units; {taken} of the card "
-            f"leg could be reversed."
+            f"The bank took {money.spoken(dispute.amount, dispute.currency)}; "
+            f"{money.spoken(taken, charge.currency)} of the card leg could be reversed."
         )
     if not taken:
         return

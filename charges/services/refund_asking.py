@@ -12,7 +12,7 @@ import structlog
 from django.db import transaction
 
 from charges import backoff, collection, returns
-from charges.attempts import Conversation
+from charges.attempts import Conversation, contradiction
 from charges.gateway import refunds as card_refunds
 from charges.gateway.client import NotExecuted, NotUnderstood, OutcomeUnknown, Refused
 from charges.gateway.refunds import CardRefund
@@ -20,6 +20,7 @@ from charges.killpoints import killpoint
 from charges.models import Charge, Outcome, Refund, RefundStatus
 from charges.serializers import RefundResource
 from partners.actors import Actor
+from wallets import money
 from wallets.models import Kind
 from webhooks import events
 
@@ -65,13 +66,19 @@ def take(
 
 def difference(row: Refund, theirs: CardRefund) -> str:
     """What the processor's refund says otherwise than ours; empty when they agree."""
-    ours = (row.external_amount, row.currency, str(row.id), row.charge.external_charge_id)
-    said = (theirs.amount, theirs.currency, theirs.refund_id, theirs.intent_id)
-    if ours != said:
-        return f"The processor says {said}, we asked for {ours}."
-    if row.external_refund_id not in (None, theirs.id):
-        return f"The processor has a second refund: {theirs.id}."
-    return ""
+    ours = {
+        "amount": money.spoken(row.external_amount, row.currency),
+        "refund": str(row.id),
+        "intent": row.charge.external_charge_id,
+        "id": row.external_refund_id or theirs.id,
+    }
+    said = {
+        "amount": money.spoken(theirs.amount, theirs.currency),
+        "refund": theirs.refund_id,
+        "intent": theirs.intent_id,
+        "id": theirs.id,
+    }
+    return contradiction(ours, said)
 
 
 def _settle(

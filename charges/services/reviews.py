@@ -28,6 +28,7 @@ from charges.services import refund_asking
 from charges.services.asking import difference
 from charges.services.methods import ProcessorAway
 from partners.actors import Actor
+from wallets import money
 
 SUCCEEDED, FAILED = "succeeded", "failed"
 CODE = "resolved_by_staff"
@@ -140,7 +141,7 @@ def _evidence_about(charge: Charge, outcome: str) -> str:
     except (NotExecuted, OutcomeUnknown) as error:
         raise ProcessorAway from error
     _check(difference(charge, intent), intent, outcome)
-    return f"{intent.id} is {intent.status}: {intent.amount} {intent.currency} minor units."
+    return f"{intent.id} is {intent.status}: {money.spoken(intent.amount, intent.currency)}."
 
 
 def _evidence_about_refund(row: Refund, outcome: str) -> str:
@@ -155,7 +156,7 @@ def _evidence_about_refund(row: Refund, outcome: str) -> str:
             raise EvidenceContradicts("there is no such refund.")
         return "There is no such refund."
     _check(refund_asking.difference(row, theirs), theirs, outcome)
-    return f"{theirs.id} is {theirs.status}: {theirs.amount} {theirs.currency} minor units."
+    return f"{theirs.id} is {theirs.status}: {money.spoken(theirs.amount, theirs.currency)}."
 
 
 def _check(differs: str, theirs: Intent | CardRefund, outcome: str) -> None:

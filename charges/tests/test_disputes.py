@@ -133,7 +133,7 @@ def test_a_dispute_of_more_than_is_left_takes_what_is_left_and_tells_staff(api, 
 
     dispute = Dispute.objects.get()
     assert (dispute.amount, dispute.external_leg) == (7000, 5000)
-    assert "5000" in dispute.needs_review
+    assert "50.00 USD of the card leg" in dispute.needs_review
     assert posted()[0] == ("card", 5000)
 
 

@@ -90,7 +90,7 @@ def test_a_wrong_amount_is_left_to_staff(partner, sandbox, now, call):
     made = create(partner, now)
 
     assert (made.status, made.next_attempt_at) == ("unknown", None)
-    assert "7001" in made.needs_review
+    assert "70.01 USD" in made.needs_review
 
 
 @typical

@@ -57,7 +57,7 @@ def test_a_decision_is_on_record_with_who_why_and_what_the_processor_said(differ
 
     kept = Resolution.objects.get()
     assert (kept.outcome, kept.reason, kept.actor) == ("succeeded", REASON, BY.name)
-    assert "succeeded: 7001 USD" in kept.evidence
+    assert "succeeded: 70.01 USD" in kept.evidence
 
 
 @pytest.fixture

@@ -308,7 +308,7 @@ def test_an_amount_that_differs_is_left_to_staff(partner, poor_ada, sandbox, now
 
     made.refresh_from_db()
     assert (made.status, made.next_attempt_at) == ("unknown", None)
-    assert "7001" in made.needs_review
+    assert "70.01 USD" in made.needs_review
 
 
 def test_a_success_of_what_failed_here_is_flagged_for_staff(api, waiting, sandbox, now):

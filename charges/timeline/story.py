@@ -33,7 +33,7 @@ class Story:
         return list(Refund.objects.filter(charge=self.charge).order_by("id"))
 
     def money(self, minor: int) -> str:
-        return f"{self.amount(minor)} {self.charge.currency}"
+        return money.spoken(minor, self.charge.currency)
 
     def amount(self, minor: int) -> str:
         return money.text(minor, self.charge.currency)

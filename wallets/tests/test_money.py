@@ -110,3 +110,11 @@ def test_prorated_parts_are_never_negative(total, amounts):
 )
 def test_a_percentage_is_floored(amount, basis_points, part):
     assert money.part(amount, basis_points) == part
+
+
+def test_money_is_spoken_with_its_currency():
+    assert money.spoken(1999, "USD") == "19.99 USD"
+
+
+def test_of_a_currency_that_we_do_not_know_its_units_are_spoken():
+    assert money.spoken(1999, "ZZZ") == "1999 minor units of ZZZ"
