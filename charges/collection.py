@@ -21,7 +21,7 @@ from charges.models import Charge, ChargeStatus, PaymentMethod
 from charges.serializers import ChargeResource
 from partners import rows
 from partners.actors import Actor
-from wallets import ledger
+from wallets import ledger, money
 from wallets.ledger import Line, Posting, WalletKey
 from wallets.models import Account, Kind, Wallet
 from webhooks import events
@@ -204,7 +204,7 @@ def _decide(charge: Charge, wallets: Wallets, available: dict[UUID, int], *, now
     charge.next_attempt_at, charge.updated_at, charge.decided_at = None, now, now
     charge.wallet_available = have if wallet else None
     if divided is None:
-        fail(charge, now, code="insufficient_funds", message=_shortage(wallet))
+        fail(charge, now, code="insufficient_funds", message=_shortage(charge, wallet))
         return
     charge.wallet_amount, charge.external_amount = divided
     charge.wallet = wallet if divided.wallet else None
@@ -224,7 +224,10 @@ def _usable(charge: Charge, wallets: Wallets) -> Wallet | None:
     return wallet if wallet and is_usable and wallet.currency == charge.currency else None
 
 
-def _shortage(wallet: Wallet | None) -> str:
+def _shortage(charge: Charge, wallet: Wallet | None) -> str:
+    if charge.card:
+        step = money.spoken(legs.card_step(charge.currency), charge.currency)
+        return f"The card takes steps of {step}, and no wallet covers what is between them."
     if wallet is None:
         return "There is no usable wallet and no card."
     return "The wallet does not cover the amount and there is no card."

@@ -187,7 +187,7 @@ class ChargeResource(Resource):
 
 
 class RefundBody(Body):
-    amount = AmountField(required=False, default=None, allow_null=True)
+    amount = AmountField(required=False, default=None)
     reason = TextField(max_length=500, required=False, default="", allow_blank=True)
     refund_to = serializers.ChoiceField(
         choices=RefundTo.choices, required=False, default=RefundTo.AUTO.value
@@ -204,7 +204,7 @@ class ReversalResource(Resource):
 
 @extend_schema_field(ReversalResource(many=True))
 class ReversalsField(serializers.ReadOnlyField):
-    """Reversals with their amounts as money."""
+    """Reversals with their amounts as money; none of a refund that failed, they were undone."""
 
     def get_attribute(self, instance: Any) -> list[dict[str, str]]:
         return [
@@ -213,7 +213,7 @@ class ReversalsField(serializers.ReadOnlyField):
                 "amount": money.text(reversal["amount"], instance.currency),
                 "receivable": money.text(reversal["receivable"], instance.currency),
             }
-            for reversal in instance.split_reversals
+            for reversal in (instance.split_reversals if instance.failed_at is None else [])
         ]
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from django.core.exceptions import DisallowedHost, PermissionDenied
+from django.core.exceptions import DisallowedHost, PermissionDenied, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions as drf
@@ -258,6 +258,8 @@ def _read(error: Exception) -> tuple[Problem, str, list[dict[str, str]], dict[st
         code = next((e["code"] for e in errors if e["code"] in FIELD_CODES), INVALID.code)
         summary = "; ".join(f"{e['field']}: {e['detail']}" for e in errors[:3])
         return API[code], summary, errors, {}
+    if isinstance(error, RequestDataTooBig):
+        return API["too_large"], str(error), [], {}
     if isinstance(error, Http404 | PermissionDenied):
         return NOT_FOUND, NOT_FOUND.meaning, [], {}
     if isinstance(error, drf.APIException):

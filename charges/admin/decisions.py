@@ -29,7 +29,7 @@ class ReasonForm(BaseDialogForm):
     reason = forms.CharField(
         max_length=500,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
-        help_text="Kept with the decision and shown in the timeline.",
+        help_text="Kept with the decision and shown in the timeline, to the partner too.",
     )
 
 

@@ -132,6 +132,13 @@ def test_legs_are_in_the_units_of_the_currency(api, sandbox, currency, funds, am
     assert (shown["status"], legs_of(shown)) == ("succeeded", legs)
 
 
+def test_a_card_that_cannot_take_the_amount_exactly_says_so(api, sandbox):
+    shown = charged(api, "5.123", currency="KWD", payment_method=CARD)
+
+    assert shown["failure"]["code"] == "insufficient_funds"
+    assert "steps of 0.010 KWD" in shown["failure"]["message"]
+
+
 def test_19_99_is_charged_as_19_99(api, sandbox):
     shown = api.post(
         "/charges", '{"customer_id": "ada", "amount": 19.99, "payment_method": "pm_card_visa"}'

@@ -275,7 +275,7 @@ def test_the_report_reads_well(made, sandbox):
 
     first, last = out.getvalue().splitlines()
     assert first.startswith("DIFFERS   unknown_intent: here nothing, there succeeded 10.00 USD")
-    assert last == "2 intents and 0 refunds compared: 1 differences."
+    assert last == "Compared: 2 intents, 0 refunds. Differences: 1."
 
 
 def charged_at_once(partner, now, count):

@@ -222,6 +222,7 @@ def test_a_refund_that_fails_later_restores_the_amounts_and_tells(api, failed_la
 
     failed = api.get(f"/charges/{made['id']}/refunds").json()["results"][0]
     assert (failed["status"], failed["failure"]["code"]) == ("failed", "expired_or_canceled_card")
+    assert failed["split_reversals"] == []
     charge = api.get(f"/charges/{made['id']}").json()
     assert (charge["amount_refunded"], charge["refund_status"]) == ("0.00", "none")
     assert events_of(shown["id"]) == ["refund.failed"]

@@ -295,6 +295,13 @@ def test_a_field_is_refused_by_its_name(api, mixed, body, field):
     assert [error["field"] for error in answer.json()["errors"]] == [field]
 
 
+def test_a_null_amount_is_no_way_to_say_all_of_it(api, mixed):
+    answer = api.post(f"/charges/{mixed['id']}/refunds", {"amount": None})
+
+    assert answer.status_code == 400
+    assert not Refund.objects.exists()
+
+
 def test_a_refund_needs_its_own_scope(partner, make_api, api, mixed):
     weak = make_api(partner, scopes=["read", "charges:write"])
 

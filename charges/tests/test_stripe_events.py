@@ -127,6 +127,12 @@ def test_while_a_secret_is_rolled_both_are_taken(waiting, settings):
     assert post(*succeeded(waiting, secret="whsec_new")).status_code == 200
 
 
+def test_a_callback_of_megabytes_is_413(committed):
+    answer = post("x" * 3_000_000, "t=1,v1=00")
+
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+
 def test_a_get_is_not_allowed(committed):
     assert Client().get("/stripe/webhook", secure=True).status_code == 405
 

@@ -9,6 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from charges import services, timeline
 from charges.models import Charge
@@ -69,7 +70,7 @@ def test_it_says_what_the_wallet_had_and_what_was_held(api, mixed):
 
 def test_it_says_what_the_card_was_asked_and_answered(api, mixed):
     assert texts(api, mixed["id"], "attempt") == [
-        "Attempt 1, asked to take 70.00 USD from the card: it succeeded."
+        "Attempt 1, 70.00 USD from the card: it succeeded."
     ]
 
 
@@ -170,7 +171,7 @@ def test_refunds_are_told_with_what_recipients_gave_back(api, mixed):
     assert ended == (
         f"Refund {made['id']} succeeded. bob gave back 5.00 USD (3.00 USD of it receivable)."
     )
-    assert "asked to refund 50.00 USD to the card" in texts(api, mixed["id"], "attempt")[1]
+    assert "refund of 50.00 USD to the card" in texts(api, mixed["id"], "attempt")[1]
 
 
 def test_a_refund_that_failed_is_told(api, mixed, sandbox, now):
@@ -180,6 +181,15 @@ def test_a_refund_that_failed_is_told(api, mixed, sandbox, now):
 
     assert "failed (resolved_by_staff): no" in texts(api, mixed["id"], "refund.failed")[0]
     assert "on refund" in texts(api, mixed["id"], "resolution")[0]
+
+
+def test_a_dispute_is_told_after_the_charge_although_stripe_counts_in_whole_seconds(
+    api, poor_ada, sandbox
+):
+    made = charged(api, "100.00", payment_method="pm_card_createDispute")
+    hear_of_disputes(made["id"], timezone.now())
+
+    assert types(api, made["id"])[0] == "created"
 
 
 def test_disputes_are_told(api, poor_ada, sandbox, now):
@@ -212,8 +222,8 @@ def test_partners_are_not_told_the_names_of_staff(api, partner, poor_ada, sandbo
 
     (text,) = texts(api, made.id, "resolution")
     named = [e.text for e in timeline.of(Charge.objects.get(), names_staff=True)]
-    assert text.startswith("The operator decided on the charge: succeeded. Seen. Evidence: pi_")
-    assert any(t.startswith("Test:suite decided") for t in named)
+    assert text.startswith("Decided on the charge by the operator: succeeded. Seen. Evidence: pi_")
+    assert any("by test:suite: succeeded" in t for t in named)
 
 
 def test_a_person_is_awaited(api, partner, poor_ada, sandbox, now):

@@ -77,7 +77,7 @@ def attempts(story: Story) -> Iterator[Entry]:
 def _attempt(story: Story, row: CardAttempt) -> Entry:
     refund = next((r for r in story.refunds if r.id == row.refund_id), None)
     asked = story.money(refund.external_amount if refund else story.charge.external_amount)
-    what = f"refund {asked} to the card" if refund else f"take {asked} from the card"
+    what = f"refund of {asked} to the card" if refund else f"{asked} from the card"
     codes = " / ".join(dict.fromkeys(filter(None, (row.code, row.decline_code))))
     why = f" ({codes})" if codes else ""
     said = f": {row.message}" if row.message else ""
@@ -85,7 +85,7 @@ def _attempt(story: Story, row: CardAttempt) -> Entry:
     return Entry(
         row.started_at,
         "attempt",
-        f"Attempt {row.number}, asked to {what}: {ANSWERS[Outcome(row.outcome)]}{why}{said}"
+        f"Attempt {row.number}, {what}: {ANSWERS[Outcome(row.outcome)]}{why}{said}"
         f"{'' if said.endswith('.') else '.'}{then}",
         {
             "number": row.number,
@@ -117,7 +117,7 @@ def _cut_off(story: Story, rows: list[CardAttempt], begun: int) -> Iterator[Entr
 def processor_events(story: Story) -> Iterator[Entry]:
     for row in ProcessorEvent.objects.filter(charge=story.charge).order_by("received_at", "id"):
         yield Entry(
-            row.received_at,
+            row.processed_at or row.received_at,
             "processor_event",
             f"Stripe told us {row.type} of {row.object_id}. {row.outcome}",
             {"id": row.id, "type": row.type, "object_id": row.object_id},
@@ -130,7 +130,7 @@ def resolutions(story: Story) -> Iterator[Entry]:
         yield Entry(
             row.created_at,
             "resolution",
-            f"{story.actor(row.actor).capitalize()} decided on {about}: {row.outcome}. "
+            f"Decided on {about} by {story.actor(row.actor)}: {row.outcome}. "
             f"{row.reason} Evidence: {row.evidence}",
             {"outcome": row.outcome, "reason": row.reason, "evidence": row.evidence},
         )

@@ -40,7 +40,7 @@ def disputes(story: Story) -> Iterator[Entry]:
         kind = "inquiry" if row.is_inquiry else "dispute"
         data = {"external_id": row.external_id, "status": row.status, "reason": row.reason}
         yield Entry(
-            row.opened_at,
+            max(row.opened_at, story.charge.succeeded_at or story.charge.created_at),
             "dispute.opened",
             f"A {kind} of {story.money(row.amount)} was opened: {row.reason}.",
             data,

@@ -511,7 +511,7 @@ def test_staff_resolve_what_needs_a_review(staff, differing):
     assert answer["HX-Redirect"] == page(Charge, "change", differing.id)
     shown = text(get(staff, answer["HX-Redirect"]))
     assert "Decided: it is succeeded." in shown
-    assert "Staff:ada decided on the charge: succeeded. Seen at Stripe." in shown
+    assert "Decided on the charge by staff:ada: succeeded. Seen at Stripe." in shown
     assert not is_offered(staff, differing.id, "resolve")
 
 

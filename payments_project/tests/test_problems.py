@@ -165,3 +165,15 @@ def test_every_operation_needs_a_key(method, path):
     answer = getattr(Client(), method)(filled, secure=True)
 
     assert (answer.status_code, problem(answer)["code"]) == (401, "unauthenticated")
+
+
+@pytest.mark.parametrize(
+    "path", ["/nope", "/charges/", "/charges/nope/refunds", "/charges/x/cancel"]
+)
+@pytest.mark.parametrize("method", ["post", "patch", "delete"])
+def test_a_write_to_no_route_is_a_404_problem(path, method):
+    client = Client(enforce_csrf_checks=True)
+
+    answer = getattr(client, method)(path, {}, content_type="application/json", secure=True)
+
+    assert (answer.status_code, problem(answer)["code"]) == (404, "not_found")

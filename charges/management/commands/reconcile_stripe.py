@@ -63,8 +63,8 @@ class Command(BaseCommand):
         for difference in report.differences:
             self.stdout.write(_line(difference))
         self.stdout.write(
-            f"{report.intents} intents and {report.refunds} refunds compared: "
-            f"{len(report.differences) or 'no'} differences."
+            f"Compared: {report.intents} intents, {report.refunds} refunds. "
+            f"Differences: {len(report.differences) or 'none'}."
         )
 
 
