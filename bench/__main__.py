@@ -20,6 +20,7 @@ SETTINGS = {
     "SECRET_KEY": "the benchmark's own key, long enough for every check of Django",
     "ALLOWED_HOSTS": "*",
     "STRIPE_SECRET_KEY": "sk_test_bench",
+    "STRIPE_WEBHOOK_SECRET": "whsec_bench",
     "STRIPE_API_BASE": "http://127.0.0.1:1",
     "LOG_LEVEL": "INFO",
 }

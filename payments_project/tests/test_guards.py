@@ -14,6 +14,9 @@ from django.apps import apps
 from django.conf import settings
 from django.db import models
 
+from bench.__main__ import SETTINGS
+from devstack.environment import offline_settings
+
 ROOT = Path(settings.BASE_DIR)
 APPS = ["partners", "webhooks", "wallets", "charges", "installments"]
 SOURCES = [
@@ -150,6 +153,15 @@ def load_settings(environment):
 
 def test_complete_settings_load():
     assert load_settings(COMPLETE).returncode == 0
+
+
+@pytest.mark.parametrize("given", [SETTINGS, offline_settings()], ids=["bench", "lint"])
+def test_the_settings_of_our_own_tools_are_complete(given):
+    """What a tool leaves out it has from its servers."""
+    served = {name: COMPLETE[name] for name in ("DATABASE_URL", "CELERY_BROKER_URL")}
+    module = {"DJANGO_SETTINGS_MODULE": COMPLETE["DJANGO_SETTINGS_MODULE"]}
+
+    assert load_settings(served | module | given).returncode == 0
 
 
 @pytest.mark.parametrize(
