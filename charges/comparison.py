@@ -1,18 +1,19 @@
-"""Two accounts of the same money: a charge and its intent, a refund and the processor's."""
+"""Two accounts of the same money: a charge and its intent, a refund or dispute and theirs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from uuid import UUID
 
+from charges.gateway.disputes import CardDispute
 from charges.gateway.intents import Intent
 from charges.gateway.refunds import CardRefund
-from charges.models import OPEN, Charge, ChargeStatus, Refund, RefundStatus
+from charges.models import OPEN, Charge, ChargeStatus, Dispute, Refund, RefundStatus
 from wallets import money
 
 SETTLED = ("succeeded", "canceled", "requires_payment_method")
 NOTHING = "nothing"
-SAFE = {"unsettled", "refund_unsettled", "refund_failed_there"}
+SAFE = {"unsettled", "refund_unsettled", "refund_failed_there", "dispute_unsettled"}
 """Kinds that the processor's word alone repairs."""
 
 
@@ -55,6 +56,23 @@ def of_refund(refund: Refund | None, theirs: CardRefund | None) -> Difference | 
         charge_id=refund.charge_id if refund else None,
         refund_id=refund.id if refund else None,
         external_id=theirs.id if theirs else (refund.external_refund_id or "" if refund else ""),
+    )
+
+
+def of_dispute(
+    charge: Charge | None, dispute: Dispute | None, theirs: CardDispute | None
+) -> Difference | None:
+    """Where the two differ. Disputes of what is not ours are nobody's here."""
+    if charge is None or theirs is None:
+        return None
+    if dispute is not None and (dispute.closed_at or dispute.status == theirs.status):
+        return None
+    return Difference(
+        "dispute_unsettled",
+        here=_words(dispute.status, dispute.amount, dispute.currency) if dispute else NOTHING,
+        there=_words(theirs.status, theirs.amount, theirs.currency),
+        charge_id=charge.id,
+        external_id=theirs.id,
     )
 
 

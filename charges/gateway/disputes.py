@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from charges.gateway.client import NotUnderstood, ask, client, plain, printable
+from charges.gateway.client import (
+    NotUnderstood,
+    ask,
+    client,
+    created_since,
+    pages,
+    plain,
+    printable,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +35,11 @@ class CardDispute:
 def retrieve(dispute_id: str) -> CardDispute:
     """Raises Refused for one that Stripe does not know."""
     return _read(ask(lambda: client().v1.disputes.retrieve(dispute_id)))
+
+
+def since(moment: datetime | None) -> Iterator[CardDispute]:
+    """Every dispute of the account that was opened since then, newest first, page by page."""
+    return map(_read, pages(client().v1.disputes.list, created_since(moment)))
 
 
 def _read(raw: Any) -> CardDispute:

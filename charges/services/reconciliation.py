@@ -1,4 +1,4 @@
-"""Doors: every intent and refund at the processor against every card leg and refund here.
+"""Doors: all intents, refunds and disputes at the processor against those here.
 
 Both ways, in batches, reading only. What is only unsettled here can be repaired: by asking the
 processor and settling through the same doors as everything else, on record.
@@ -18,12 +18,22 @@ from django.db.models import Q, QuerySet
 
 from charges import comparison
 from charges.comparison import Difference
-from charges.gateway import intents
+from charges.gateway import disputes, intents
 from charges.gateway import refunds as card_refunds
 from charges.gateway.client import NotUnderstood, Refused
+from charges.gateway.disputes import CardDispute
 from charges.gateway.intents import Intent
 from charges.gateway.refunds import CardRefund
-from charges.models import CardAttempt, Charge, ChargeStatus, Refund, RefundStatus, Resolution
+from charges.models import (
+    CardAttempt,
+    Charge,
+    ChargeStatus,
+    Dispute,
+    Refund,
+    RefundStatus,
+    Resolution,
+)
+from charges.services.disputes import hear_of_dispute
 from charges.services.hearing import hear_of_intent
 from charges.services.refunding import hear_of_refund, named
 from partners.actors import Actor
@@ -39,6 +49,7 @@ class Report:
 
     intents: int = 0
     refunds: int = 0
+    disputes: int = 0
     differences: list[Difference] = field(default_factory=list)
 
     @property
@@ -68,6 +79,7 @@ def reconcile(
     found = [
         *_compare_intents(since, report, progress),
         *_compare_refunds(since, report, progress),
+        *_compare_disputes(since, report),
     ]
     for difference in found:
         if again := _look_again(difference, now):
@@ -117,6 +129,22 @@ def _compare_refunds(
             yield difference
 
 
+def _compare_disputes(since: datetime | None, report: Report) -> Iterator[Difference]:
+    """What callbacks should have told us; there are few, so one by one."""
+    for theirs in disputes.since(since):
+        report.disputes += 1
+        if difference := _of_dispute(theirs):
+            yield difference
+
+
+def _of_dispute(theirs: CardDispute | None) -> Difference | None:
+    if theirs is None:
+        return None
+    charge = Charge.objects.filter(external_charge_id=theirs.intent_id).first()
+    dispute = Dispute.objects.filter(external_id=theirs.id).first()
+    return comparison.of_dispute(charge, dispute, theirs)
+
+
 def _charges(since: datetime | None) -> QuerySet[Charge]:
     """Those that the processor should know."""
     is_collected = Q(status=ChargeStatus.SUCCEEDED, external_amount__gt=0)
@@ -163,6 +191,13 @@ def _refund(external_id: str | None) -> CardRefund | None:
         return None
 
 
+def _dispute(external_id: str) -> CardDispute | None:
+    try:
+        return disputes.retrieve(external_id)
+    except Refused:
+        return None
+
+
 def _batches(items: Iterable[T]) -> Iterator[list[T]]:
     rest = iter(items)
     while batch := list(islice(rest, BATCH)):
@@ -171,6 +206,8 @@ def _batches(items: Iterable[T]) -> Iterator[list[T]]:
 
 def _look_again(difference: Difference, now: datetime) -> Difference | None:
     """The difference as it is now; None when it is gone, or somebody is at it."""
+    if "dispute" in difference.kind:
+        return _of_dispute(_dispute(difference.external_id))
     if "refund" in difference.kind:
         refund = Refund.objects.filter(id=difference.refund_id or UUID(int=0)).first()
         again = comparison.of_refund(refund, _refund(difference.external_id))
@@ -194,7 +231,9 @@ def _repair(difference: Difference, by: Actor, now: datetime) -> Difference:
     """The safe difference is gone, and on record; others stay as they are."""
     if difference.kind not in comparison.SAFE or difference.charge_id is None:
         return difference
-    if difference.refund_id is None:
+    if "dispute" in difference.kind:
+        hear_of_dispute(external_id=difference.external_id, by=by, now=now)
+    elif difference.refund_id is None:
         hear_of_intent(intent_id=difference.external_id, by=by, now=now)
     else:
         hear_of_refund(external_id=difference.external_id, by=by, now=now)

@@ -18,15 +18,18 @@ from charges.tests.steps import (
     CARD,
     authenticate,
     create,
+    disputes_of,
     end_of,
     events_of,
     give_back,
+    hear_of_disputes,
     paid,
 )
 from conftest import BY
 from wallets.tests.corruption import corrupted
 
 MANY = 2000
+NOTHING = {"intents": 0, "refunds": 0, "disputes": 0, "differences": []}
 OTHER_AMOUNT = "UPDATE charges_refund SET amount = 99, external_amount = 99, external_leg = 99"
 AUTOMATIC = {"enabled": True, "allow_redirects": "never"}
 
@@ -69,7 +72,7 @@ def made(partner, sandbox, now):
 
 
 def test_an_empty_account_agrees(partner, sandbox):
-    assert reconcile() == (0, {"ok": True, "intents": 0, "refunds": 0, "differences": []})
+    assert reconcile() == (0, {"ok": True, **NOTHING})
 
 
 def test_what_went_well_agrees(partner, poor_ada, sandbox, now):
@@ -240,6 +243,39 @@ def test_a_refund_that_failed_here_only(made, now):
         assert kinds() == ["refund_succeeded_there"]
 
 
+@pytest.fixture
+def disputed(partner, sandbox, now):
+    return by_card(partner, now, payment_method="pm_card_createDispute")
+
+
+def test_a_dispute_of_which_no_callback_told_us_is_repaired(disputed, now):
+    assert kinds() == ["dispute_unsettled"]
+
+    code, _ = reconcile("--fix-safe")
+
+    disputed.refresh_from_db()
+    assert (code, disputed.dispute_status) == (0, "needs_response")
+    assert kinds() == []
+
+
+def test_a_dispute_whose_end_we_have_missed_is_repaired(disputed, sandbox, now):
+    hear_of_disputes(disputed.id, now)
+    assert kinds() == []
+    sandbox.close_dispute(disputes_of(disputed.id)[0], "lost")
+    assert kinds() == ["dispute_unsettled"]
+
+    reconcile("--fix-safe")
+
+    disputed.refresh_from_db()
+    assert (disputed.dispute_status, disputed.external_reversed) == ("lost", 1000)
+
+
+def test_a_dispute_of_a_stranger_is_no_difference_of_its_own(partner, sandbox):
+    paid_elsewhere(payment_method="pm_card_createDispute")
+
+    assert kinds() == ["unknown_intent"]
+
+
 def test_since_leaves_out_what_was_before(made, sandbox, now):
     paid_elsewhere()
 
@@ -275,7 +311,7 @@ def test_the_report_reads_well(made, sandbox):
 
     first, last = out.getvalue().splitlines()
     assert first.startswith("DIFFERS   unknown_intent: here nothing, there succeeded 10.00 USD")
-    assert last == "Compared: 2 intents, 0 refunds. Differences: 1."
+    assert last == "Compared: 2 intents, 0 refunds, 0 disputes. Differences: 1."
 
 
 def charged_at_once(partner, now, count):

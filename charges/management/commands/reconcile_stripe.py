@@ -21,8 +21,8 @@ from partners import actors
 
 class Command(BaseCommand):
     help = (
-        "Compares every intent and refund at Stripe with every card leg and refund here, both "
-        "ways; exit 1 when they differ."
+        "Compares every intent, refund and dispute at Stripe with every card leg, refund and "
+        "dispute here; exit 1 when they differ."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -63,7 +63,8 @@ class Command(BaseCommand):
         for difference in report.differences:
             self.stdout.write(_line(difference))
         self.stdout.write(
-            f"Compared: {report.intents} intents, {report.refunds} refunds. "
+            f"Compared: {report.intents} intents, {report.refunds} refunds, {report.disputes} "
+            f"disputes. "
             f"Differences: {len(report.differences) or 'none'}."
         )
 
@@ -82,6 +83,7 @@ def _shown(report: services.Report) -> dict[str, Any]:
         "ok": report.is_clean,
         "intents": report.intents,
         "refunds": report.refunds,
+        "disputes": report.disputes,
         "differences": [asdict(difference) for difference in report.differences],
     }
 
