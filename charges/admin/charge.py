@@ -25,6 +25,7 @@ from charges.admin.columns import (
     STATUS,
     ReviewFilter,
     events_of_this,
+    ledger_of,
 )
 from charges.admin.decisions import Decider, ReasonForm
 from charges.admin.refunds import PARTS, DisputeAdmin, RefundAdmin
@@ -41,16 +42,9 @@ from partners.staff import (
 )
 from wallets.admin import (
     CUSTOMER,
-    ENTRY_AMOUNTS,
-    POSTED_AT,
-    POSTED_KIND,
-    TRANSACTION,
-    WALLET,
     CurrencyFilter,
-    LedgerEntryAdmin,
     amount,
 )
-from wallets.models import LedgerEntry
 
 
 def story(charge: Charge) -> SafeString:
@@ -140,13 +134,7 @@ class ChargeAdmin(Decider, ReadOnlyAdmin):
             ],
             rows=lambda charge_id: Q(charge_id=charge_id),
         ),
-        related(
-            LedgerEntry,
-            LedgerEntryAdmin,
-            title="Ledger entries",
-            columns=["id", POSTED_KIND, "account", WALLET, *ENTRY_AMOUNTS, TRANSACTION, POSTED_AT],
-            rows=lambda charge_id: Q(transaction__charge_id=charge_id),
-        ),
+        ledger_of("transaction__charge_id"),
         events_of_this(),
     ]
     actions_detail = ["resolve", "acknowledge"]

@@ -26,7 +26,17 @@ from partners.staff import (
     link,
     related,
 )
-from wallets.admin import amount, amount_text
+from wallets.admin import (
+    ENTRY_AMOUNTS,
+    POSTED_AT,
+    POSTED_KIND,
+    TRANSACTION,
+    WALLET,
+    LedgerEntryAdmin,
+    amount,
+    amount_text,
+)
+from wallets.models import LedgerEntry
 from webhooks.admin import EventAdmin
 from webhooks.models import Event
 
@@ -147,6 +157,17 @@ SHARES = column("shares", shares)
 REVERSALS = column("given back by", reversals)
 CATEGORY = column("decline", category)
 CHARGE = column("charge", lambda row: link("charge", row.charge_id))
+
+
+def ledger_of(field: str) -> type:
+    """The ledger entries whose `field` is the page's row."""
+    return related(
+        LedgerEntry,
+        LedgerEntryAdmin,
+        title="Ledger entries",
+        columns=["id", POSTED_KIND, "account", WALLET, *ENTRY_AMOUNTS, TRANSACTION, POSTED_AT],
+        rows=lambda pk: Q(**{field: pk}),
+    )
 
 
 def events_of_this() -> type:

@@ -14,6 +14,7 @@ from charges.admin.columns import (
     REVERSALS,
     ReviewFilter,
     events_of_this,
+    ledger_of,
     state_of,
 )
 from charges.admin.decisions import Decider
@@ -30,16 +31,9 @@ from partners.staff import (
     related,
 )
 from wallets.admin import (
-    ENTRY_AMOUNTS,
-    POSTED_AT,
-    POSTED_KIND,
-    TRANSACTION,
-    WALLET,
     CurrencyFilter,
-    LedgerEntryAdmin,
     amount,
 )
-from wallets.models import LedgerEntry
 
 PARTS = [amount("external_amount", "to the card"), amount("wallet_amount", "into the wallet")]
 
@@ -93,13 +87,7 @@ class RefundAdmin(Decider, ReadOnlyAdmin):
             columns=ATTEMPT_COLUMNS,
             rows=lambda refund_id: Q(refund_id=refund_id),
         ),
-        related(
-            LedgerEntry,
-            LedgerEntryAdmin,
-            title="Ledger entries",
-            columns=["id", POSTED_KIND, "account", WALLET, *ENTRY_AMOUNTS, TRANSACTION, POSTED_AT],
-            rows=lambda refund_id: Q(transaction__refund_id=refund_id),
-        ),
+        ledger_of("transaction__refund_id"),
         events_of_this(),
     ]
     actions_detail = ["resolve"]
@@ -127,11 +115,5 @@ class DisputeAdmin(ReadOnlyAdmin):
         ("Times", {"fields": ["opened_at", "evidence_due_at", "closed_at", "updated_at"]}),
     ]
     change_form_datasets = [
-        related(
-            LedgerEntry,
-            LedgerEntryAdmin,
-            title="Ledger entries",
-            columns=["id", POSTED_KIND, "account", WALLET, *ENTRY_AMOUNTS, TRANSACTION, POSTED_AT],
-            rows=lambda dispute_id: Q(transaction__dispute_id=dispute_id),
-        ),
+        ledger_of("transaction__dispute_id"),
     ]
