@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.db.models import QuerySet
+
 from charges import backoff
 from charges.models import CardAttempt, Charge, Outcome, Refund
 
@@ -60,6 +62,13 @@ class Conversation:
         )
 
 
+def is_under_way(row: Charge | Refund, now: datetime) -> bool:
+    """Somebody has leased it, and has not said yet how it ended."""
+    if row.next_attempt_at is None or row.next_attempt_at <= now:
+        return False
+    return not _records(row).filter(number=row.attempts).exists()
+
+
 def lease(row: Charge | Refund, until: datetime) -> bool:
     """The locked row is ours until then. False when it was begun too often without an end: then it
     is left to staff.
@@ -75,8 +84,10 @@ def lease(row: Charge | Refund, until: datetime) -> bool:
 
 def _cut_off(row: Charge | Refund) -> int:
     """How many attempts before this one left no record: their process died."""
+    return row.attempts - 1 - _records(row).count()
+
+
+def _records(row: Charge | Refund) -> QuerySet[CardAttempt]:
     if isinstance(row, Refund):
-        ended = CardAttempt.objects.filter(refund=row)
-    else:
-        ended = CardAttempt.objects.filter(charge=row, refund=None)
-    return row.attempts - 1 - ended.count()
+        return CardAttempt.objects.filter(refund=row)
+    return CardAttempt.objects.filter(charge=row, refund=None)

@@ -74,7 +74,7 @@ def disputed(charge: Charge, *, by: Actor, now: datetime) -> None:
     end of the last dispute resumes it; money that is lost defaults it.
     """
     orders = InstallmentOrder.objects.filter(id=charge.installment_order_id or "")
-    if charge.dispute_status == LOST:
+    if charge.disputes.filter(status=LOST).exists():
         _default(orders, by, now)
     elif charge.is_disputed:
         _pause(orders, by, now)

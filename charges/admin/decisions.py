@@ -20,7 +20,12 @@ from charges import services
 from partners import actors
 from partners.actors import Actor
 
-REFUSALS = (services.NothingToReview, services.EvidenceContradicts, services.ProcessorAway)
+REFUSALS = (
+    services.NothingToReview,
+    services.ReviewUnderWay,
+    services.EvidenceContradicts,
+    services.ProcessorAway,
+)
 
 
 class ReasonForm(BaseDialogForm):

@@ -40,6 +40,7 @@ from charges.services.refunding import (
 from charges.services.reviews import (
     EvidenceContradicts,
     NothingToReview,
+    ReviewUnderWay,
     acknowledge,
     is_flagged,
     resolve_charge,
@@ -63,6 +64,7 @@ __all__ = [
     "RefundExceedsCharge",
     "Refunded",
     "Report",
+    "ReviewUnderWay",
     "WalletRequired",
     "acknowledge",
     "attach_payment_method",

@@ -28,6 +28,7 @@ RETRYABLE = {Outcome.DECLINED, Outcome.REFUSED}
 FINAL = {Outcome.SUCCEEDED, Outcome.CANCELED, *RETRYABLE}
 DECISIVE = {*FINAL, Outcome.REQUIRES_ACTION}
 S = ChargeStatus
+UNPAID = {S.FAILED, S.CANCELED}
 
 logger = structlog.get_logger(__name__)
 
@@ -61,11 +62,19 @@ def take(
         is_about_ours = (charge.external_charge_id or "") == intent_id
         if charge.status in WITH_PROCESSOR and (is_about_ours or answer.outcome not in DECISIVE):
             _follow(charge, answer, by=by, now=now)
+        elif answer.outcome == Outcome.SUCCEEDED and charge.status in UNPAID:
+            flag(charge, f"The charge is {charge.status}; {intent_id} succeeded.", now)
         if conversation:
             _note(conversation, answer, charge.next_attempt_at)
         killpoint("charge.before_settle_commits")
     killpoint("charge.after_settle")
     return charge
+
+
+def flag(charge: Charge, text: str, now: datetime) -> None:
+    """A step: staff see that the processor says otherwise than we have told."""
+    Charge.objects.filter(id=charge.id).update(needs_review=text[:300], updated_at=now)
+    logger.error("charge.contradicted", charge=str(charge.id), reason=text)
 
 
 def _follow(charge: Charge, answer: Answer, *, by: Actor, now: datetime) -> None:
@@ -136,10 +145,11 @@ def _followed(charge: Charge, now: datetime) -> Intent:
 
 
 def _store_intent(charge: Charge, intent_id: str) -> None:
-    """The charge has this intent, unless another came first: then it has that one."""
-    Charge.objects.filter(id=charge.id, external_charge_id=None).update(
-        external_charge_id=intent_id
-    )
+    """The charge has this intent, unless another came first, or staff ended the charge: an intent
+    that is not stored is never confirmed.
+    """
+    open_rows = Charge.objects.filter(id=charge.id, status__in=WITH_PROCESSOR)
+    open_rows.filter(external_charge_id=None).update(external_charge_id=intent_id)
     charge.refresh_from_db(fields=["external_charge_id"])
 
 

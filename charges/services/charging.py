@@ -174,7 +174,7 @@ def _replay(
         raise error
     idempotency.check(made.fingerprint, new.fingerprint)
     is_due = made.next_attempt_at is not None and made.next_attempt_at <= now
-    if made.status == ChargeStatus.UNKNOWN or (made.status in WITH_PROCESSOR and is_due):
+    if made.status in WITH_PROCESSOR and is_due:
         return collect(charge_id=made.id, by=by, now=now)
     return made
 

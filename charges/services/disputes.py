@@ -10,7 +10,8 @@ from charges import collection, returns
 from charges.gateway import disputes
 from charges.gateway.client import OutcomeUnknown
 from charges.gateway.disputes import CardDispute
-from charges.models import DISPUTE_OPEN, Charge, ChargeStatus, Dispute
+from charges.models import DISPUTE_OPEN, OPEN, Charge, ChargeStatus, Dispute
+from charges.services.asking import flag
 from charges.services.hearing import hear_of_intent
 from partners.actors import Actor
 from wallets import money
@@ -33,12 +34,16 @@ def hear_of_dispute(*, external_id: str, by: Actor, now: datetime) -> tuple[Char
     charge = Charge.objects.filter(external_charge_id=theirs.intent_id).first()
     if charge is None:
         return None, "No charge here has this intent."
-    if charge.status != ChargeStatus.SUCCEEDED:
+    if charge.status in OPEN:
         hear_of_intent(intent_id=theirs.intent_id, by=by, now=now)
     with transaction.atomic(durable=True):
         charge = collection.lock(charge.id)
-        if charge.status != ChargeStatus.SUCCEEDED:
+        if charge.status in OPEN:
             raise ChargeNotSettled(f"The charge is {charge.status}.")
+        if charge.status != ChargeStatus.SUCCEEDED:
+            text = f"The charge is {charge.status}; {theirs.id} disputes that it was collected."
+            flag(charge, text, now)
+            return charge, text
         return charge, _follow(charge, theirs, by=by, now=now)
 
 

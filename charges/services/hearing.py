@@ -10,7 +10,7 @@ from charges import collection
 from charges.gateway import intents
 from charges.gateway.intents import Intent
 from charges.models import OPEN, Charge, ChargeStatus, Outcome
-from charges.services.asking import judge, take
+from charges.services.asking import flag, judge, take
 from partners.actors import Actor
 
 NEWS = {
@@ -55,5 +55,5 @@ def _after_the_end(charge: Charge, intent: Intent, now: datetime) -> str:
     text = f"The charge is {charge.status}; the processor says that {intent.id} is {intent.status}."
     with transaction.atomic(durable=True):
         collection.lock(charge.id)
-        Charge.objects.filter(id=charge.id).update(needs_review=text[:300], updated_at=now)
+        flag(charge, text, now)
     return text

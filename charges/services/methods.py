@@ -114,6 +114,9 @@ def hear_of_setup(*, external_id: str, now: datetime) -> str:
     if setup.status != "succeeded":
         return f"The setup is {setup.status}."
     card = card_gateway.retrieve(setup.payment_method)
+    gone = PaymentMethod.objects.filter(external_id=card.external_id, detached_at__isnull=False)
+    if card.customer != owner.external_id or gone.exists():
+        return "The card was removed meanwhile."
     with transaction.atomic(durable=True):
         cards.save(
             owner.partner_id,

@@ -16,7 +16,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from charges import comparison
+from charges import attempts, comparison
 from charges.comparison import Difference
 from charges.gateway import disputes, intents
 from charges.gateway import refunds as card_refunds
@@ -25,7 +25,6 @@ from charges.gateway.disputes import CardDispute
 from charges.gateway.intents import Intent
 from charges.gateway.refunds import CardRefund
 from charges.models import (
-    CardAttempt,
     Charge,
     ChargeStatus,
     Dispute,
@@ -33,7 +32,7 @@ from charges.models import (
     RefundStatus,
     Resolution,
 )
-from charges.services.disputes import hear_of_dispute
+from charges.services.disputes import ChargeNotSettled, hear_of_dispute
 from charges.services.hearing import hear_of_intent
 from charges.services.refunding import hear_of_refund, named
 from partners.actors import Actor
@@ -211,20 +210,12 @@ def _look_again(difference: Difference, now: datetime) -> Difference | None:
     if "refund" in difference.kind:
         refund = Refund.objects.filter(id=difference.refund_id or UUID(int=0)).first()
         again = comparison.of_refund(refund, _refund(difference.external_id))
-        is_under_way = refund is not None and _is_under_way(refund, now)
+        is_under_way = refund is not None and attempts.is_under_way(refund, now)
     else:
         charge = Charge.objects.filter(id=difference.charge_id or UUID(int=0)).first()
         again = comparison.of_charge(charge, _intent(difference.external_id))
-        is_under_way = charge is not None and _is_under_way(charge, now)
+        is_under_way = charge is not None and attempts.is_under_way(charge, now)
     return None if is_under_way else again
-
-
-def _is_under_way(row: Charge | Refund, now: datetime) -> bool:
-    """Somebody has leased it, and has not said yet how it ended."""
-    if row.next_attempt_at is None or row.next_attempt_at <= now:
-        return False
-    owner = {"refund": row} if isinstance(row, Refund) else {"charge": row, "refund": None}
-    return not CardAttempt.objects.filter(number=row.attempts, **owner).exists()
 
 
 def _repair(difference: Difference, by: Actor, now: datetime) -> Difference:
@@ -232,7 +223,10 @@ def _repair(difference: Difference, by: Actor, now: datetime) -> Difference:
     if difference.kind not in comparison.SAFE or difference.charge_id is None:
         return difference
     if "dispute" in difference.kind:
-        hear_of_dispute(external_id=difference.external_id, by=by, now=now)
+        try:
+            hear_of_dispute(external_id=difference.external_id, by=by, now=now)
+        except ChargeNotSettled:
+            return difference
     elif difference.refund_id is None:
         hear_of_intent(intent_id=difference.external_id, by=by, now=now)
     else:

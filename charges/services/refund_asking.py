@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.db import transaction
+from django.db.models import F
 
 from charges import backoff, collection, returns
 from charges.attempts import Conversation, contradiction
@@ -17,7 +18,7 @@ from charges.gateway import refunds as card_refunds
 from charges.gateway.client import NotExecuted, NotUnderstood, OutcomeUnknown, Refused
 from charges.gateway.refunds import CardRefund
 from charges.killpoints import killpoint
-from charges.models import Charge, Outcome, Refund, RefundStatus
+from charges.models import Charge, Dispute, Outcome, Refund, RefundStatus
 from charges.serializers import RefundResource
 from partners.actors import Actor
 from wallets import money
@@ -133,7 +134,8 @@ def _end(
     with transaction.atomic(durable=True):
         charge, row = locked(row)
         is_pending = row.status == RefundStatus.PENDING
-        is_undone = row.status == RefundStatus.SUCCEEDED and external_id == row.external_refund_id
+        is_its_own = external_id is not None and external_id == row.external_refund_id
+        is_undone = row.status == RefundStatus.SUCCEEDED and is_its_own
         if is_pending or is_undone:
             row.external_refund_id = row.external_refund_id or external_id
             fail(charge, row, code=code, message=text, by=by, now=now)
@@ -155,6 +157,8 @@ def fail(charge: Charge, row: Refund, *, code: str, message: str, by: Actor, now
     row.next_attempt_at, row.needs_review = None, ""
     row.save()
     reserve(charge, row, -1, now)
+    short = Dispute.objects.filter(charge=charge, status="lost", external_leg__lt=F("amount"))
+    short.update(needs_review=f"Refund {row.id} failed after the bank took its money.")
     told = events.Fact(
         partner_id=row.partner_id,
         type="refund.failed",

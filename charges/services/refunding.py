@@ -13,13 +13,14 @@ from typing import NamedTuple
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import F, Sum
 
 from charges import attempts, collection, legs
 from charges.collection import LEASE
 from charges.gateway import refunds as card_refunds
 from charges.gateway.refunds import CardRefund
 from charges.killpoints import killpoint
-from charges.models import Charge, ChargeStatus, Refund, RefundStatus, RefundTo
+from charges.models import Charge, ChargeStatus, Dispute, Refund, RefundStatus, RefundTo
 from charges.services.draining import drain
 from charges.services.refund_asking import ask_processor, reserve, succeed, take
 from partners import idempotency
@@ -192,7 +193,7 @@ def _new(charge: Charge, new: NewRefund, by: Actor, now: datetime) -> Refund:
 def _divide(charge: Charge, new: NewRefund) -> legs.Returns:
     card = charge.external_amount - charge.external_refunded - charge.external_reversed
     wallet = charge.wallet_amount - charge.wallet_refunded
-    allowed = 0 if charge.is_disputed else card
+    allowed = 0 if charge.is_disputed else max(card - _lost_beyond(charge), 0)
     left = allowed + (wallet if new.refund_to != RefundTo.CARD else 0)
     amount = new.amount or left
     if not 0 < amount <= left:
@@ -209,6 +210,17 @@ def _divide(charge: Charge, new: NewRefund) -> legs.Returns:
     if parts is None or parts.card + parts.wallet != amount:
         raise RefundAmountUnsupported(legs.card_step(charge.currency), charge.currency)
     return parts
+
+
+def _lost_beyond(charge: Charge) -> int:
+    """What lost disputes took that could not be reversed, as a refund had it: it stays gone when
+    that refund fails.
+    """
+    if not charge.dispute_status:
+        return 0
+    lost = Dispute.objects.filter(charge=charge, status="lost", currency=charge.currency)
+    beyond = lost.aggregate(minor=Sum(F("amount") - F("external_leg")))["minor"]
+    return int(beyond or 0)
 
 
 def _wallet(charge: Charge) -> Wallet:

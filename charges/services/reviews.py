@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import QuerySet
 
-from charges import collection
+from charges import attempts, collection
 from charges.gateway import intents
 from charges.gateway import refunds as card_refunds
 from charges.gateway.client import NotExecuted, NotUnderstood, OutcomeUnknown
@@ -41,6 +41,13 @@ class NothingToReview(Exception):
         super().__init__("It does not wait for a review.")
 
 
+class ReviewUnderWay(Exception):
+    """A worker is at it, or was meanwhile: its word comes first."""
+
+    def __init__(self) -> None:
+        super().__init__("A worker is asking the processor just now. Look again in a minute.")
+
+
 class EvidenceContradicts(Exception):
     """The processor, asked again, says plainly that it was otherwise."""
 
@@ -54,16 +61,19 @@ def resolve_charge(
     """The charge that needed a review is succeeded or failed, as staff found, and says so.
 
     The processor is asked once more. An intent that could still succeed is canceled before the
-    charge fails. Raises NothingToReview, EvidenceContradicts, ProcessorAway.
+    charge fails. Raises NothingToReview, ReviewUnderWay, EvidenceContradicts, ProcessorAway.
     """
     charge = Charge.objects.get(id=charge_id)
     if charge.status not in WITH_PROCESSOR or not charge.needs_review:
         raise NothingToReview
+    begun = _begun(charge, now)
     evidence = _evidence_about(charge, outcome)
     with transaction.atomic(durable=True):
         charge = collection.lock(charge_id)
         if charge.status not in WITH_PROCESSOR:
             raise NothingToReview
+        if _begun(charge, now) != begun:
+            raise ReviewUnderWay
         if outcome == SUCCEEDED:
             collection.succeed(charge, now)
         else:
@@ -78,16 +88,20 @@ def resolve_refund(
 ) -> Refund:
     """The refund that needed a review is succeeded or failed, as staff found, and says so.
 
-    Raises NothingToReview, EvidenceContradicts, ProcessorAway.
+    Raises NothingToReview, ReviewUnderWay, EvidenceContradicts, ProcessorAway.
     """
     row = Refund.objects.select_related("charge").get(id=refund_id)
     if row.status != RefundStatus.PENDING or not row.needs_review:
         raise NothingToReview
-    evidence = _evidence_about_refund(row, outcome)
+    begun = _begun(row, now)
+    evidence, external_id = _evidence_about_refund(row, outcome)
     with transaction.atomic(durable=True):
         charge, row = refund_asking.locked(row)
         if row.status != RefundStatus.PENDING:
             raise NothingToReview
+        if _begun(row, now) != begun:
+            raise ReviewUnderWay
+        row.external_refund_id = row.external_refund_id or external_id
         if outcome == SUCCEEDED:
             refund_asking.succeed(charge, row, by=by, now=now)
         else:
@@ -144,19 +158,31 @@ def _evidence_about(charge: Charge, outcome: str) -> str:
     return f"{intent.id} is {intent.status}: {money.spoken(intent.amount, intent.currency)}."
 
 
-def _evidence_about_refund(row: Refund, outcome: str) -> str:
+def _begun(row: Charge | Refund, now: datetime) -> int:
+    """How often it was begun: the same before and after means that nobody came between.
+
+    Raises ReviewUnderWay while somebody is at it.
+    """
+    if attempts.is_under_way(row, now):
+        raise ReviewUnderWay
+    return row.attempts
+
+
+def _evidence_about_refund(row: Refund, outcome: str) -> tuple[str, str | None]:
+    """What the processor says, and the id of its refund if that is ours."""
     try:
         theirs = card_refunds.find(row, intent_id=row.charge.external_charge_id or "")
     except NotUnderstood as error:
-        return f"The processor's answer made no sense: {error}"
+        return f"The processor's answer made no sense: {error}", None
     except (NotExecuted, OutcomeUnknown) as error:
         raise ProcessorAway from error
     if theirs is None:
         if outcome == SUCCEEDED:
             raise EvidenceContradicts("there is no such refund.")
-        return "There is no such refund."
+        return "There is no such refund.", None
     _check(refund_asking.difference(row, theirs), theirs, outcome)
-    return f"{theirs.id} is {theirs.status}: {money.spoken(theirs.amount, theirs.currency)}."
+    said = f"{theirs.id} is {theirs.status}: {money.spoken(theirs.amount, theirs.currency)}."
+    return said, theirs.id
 
 
 def _check(differs: str, theirs: Intent | CardRefund, outcome: str) -> None:

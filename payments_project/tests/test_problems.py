@@ -29,6 +29,7 @@ INTERNAL = {
     "charges.gateway.client.Declined": "the gateway makes it an intent",
     "charges.services.disputes.ChargeNotSettled": "charges.services.inbound puts the event off",
     "charges.services.reviews.NothingToReview": "staff alone review",
+    "charges.services.reviews.ReviewUnderWay": "staff alone review",
     "charges.services.reviews.EvidenceContradicts": "staff alone review",
     "installments.schedule.PartTooSmall": "planning makes it InvalidSchedule",
 }
