@@ -68,3 +68,14 @@ def test_a_processor_too_busy_is_asked_at_doubling_waits(partner, poor_ada, sand
 def test_a_ladder_ends(ladder):
     assert backoff.wait(ladder, len(ladder)) == ladder[-1]
     assert backoff.wait(ladder, len(ladder) + 1) is None
+
+
+def test_a_client_that_repeats_its_key_uses_up_no_ladder(partner, poor_ada, sandbox, now):
+    sandbox.fault("error_500_before", times=99)
+    made = create(partner, now, key="k")
+
+    for seconds in range(10):
+        create(partner, now + timedelta(seconds=seconds), key="k")
+
+    made.refresh_from_db()
+    assert (made.attempts, made.next_attempt_at) == (1, now + 5 * MINUTE)

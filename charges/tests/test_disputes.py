@@ -9,7 +9,7 @@ from django.db import connection
 
 from charges import services
 from charges.gateway.client import client
-from charges.models import Charge, Dispute, RefundTo
+from charges.models import Charge, Dispute, ProcessorEvent, Refund, RefundTo
 from charges.services import disputes
 from charges.tests.steps import (
     CARD,
@@ -273,3 +273,32 @@ def test_what_a_recipient_has_spent_is_receivable(api, opened, sandbox, now):
 
 def test_a_normal_charge_shows_no_dispute(api, poor_ada, sandbox):
     assert charged(api, "100.00", payment_method=CARD)["dispute_status"] is None
+
+
+def test_what_a_bank_took_of_a_refund_cannot_be_refunded_again_when_that_fails(api, sandbox, now):
+    made = charged(api, "70.00", payment_method="pm_card_createDispute")
+    sandbox.fault("drop_before", path="/v1/refunds$")
+    row = give_back(made["id"], now)
+    close(made, sandbox, now, "lost")
+    Refund.objects.update(needs_review="asked in vain", next_attempt_at=None)
+    services.resolve_refund(refund_id=row.id, outcome="failed", reason="no", by=BY, now=now)
+
+    open_wallet(api, "ada")
+    answer = refund(api, made["id"], "70.00", refund_to="wallet")
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "refund_exceeds_charge")
+    assert str(row.id) in Dispute.objects.get().needs_review
+
+
+def test_a_dispute_of_what_failed_here_is_flagged_and_asked_about_no_more(made, now):
+    (dispute_id,) = disputes_of(made["id"])
+    charge = Charge.objects.filter(id=made["id"])
+    kept = charge.values("status", "succeeded_at").get()
+    charge.update(status="failed", succeeded_at=None, failed_at=now)
+
+    hear("charge.dispute.created", dispute_id, now)
+
+    flagged, event = charge.get(), ProcessorEvent.objects.get()
+    charge.update(failed_at=None, **kept)
+    assert dispute_id in flagged.needs_review
+    assert event.processed_at

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from charges import services
+from charges.gateway import intents
 from charges.gateway.client import client
+from charges.gateway.intents import Intent
 from charges.models import Charge, Refund, Resolution
+from charges.services import asking, refund_asking
 from charges.tests.steps import (
     CARD,
     charged,
@@ -225,3 +230,106 @@ def test_a_settled_review_is_paid_like_any_other(partner, poor_ada, sandbox, now
     made = create(partner, now)
 
     assert end_of(made.id) == paid(7000)
+
+
+def test_while_a_worker_is_at_it_staff_decide_nothing(differing, now):
+    Charge.objects.update(attempts=2, next_attempt_at=now + timedelta(seconds=60))
+
+    with pytest.raises(services.ReviewUnderWay):
+        resolve(differing.id, "failed", now)
+
+    Charge.objects.update(attempts=1, next_attempt_at=None)
+
+
+def test_a_worker_that_came_meanwhile_has_the_first_word(unsure, now, monkeypatch):
+    made = unsure("drop_before")
+    retrieve = intents.retrieve
+
+    def overtaken(intent_id):
+        intent = retrieve(intent_id)
+        monkeypatch.undo()
+        services.collect(charge_id=made.id, by=BY, now=now)
+        return intent
+
+    monkeypatch.setattr(intents, "retrieve", overtaken)
+    with pytest.raises(services.EvidenceContradicts):
+        resolve(made.id, "failed", now)
+
+    assert end_of(made.id) == paid(7000)
+
+
+def test_a_worker_that_came_and_left_meanwhile_makes_staff_look_again(
+    unsure, sandbox, now, monkeypatch
+):
+    made = unsure("drop_before")
+    retrieve = intents.retrieve
+
+    def overtaken(intent_id):
+        intent = retrieve(intent_id)
+        monkeypatch.undo()
+        sandbox.fault("error_500_before", method="GET", path="payment_intents/")
+        services.collect(charge_id=made.id, by=BY, now=now)
+        return intent
+
+    monkeypatch.setattr(intents, "retrieve", overtaken)
+    with pytest.raises(services.ReviewUnderWay):
+        resolve(made.id, "failed", now)
+
+    assert not Resolution.objects.exists()
+
+
+def test_an_intent_of_a_charge_that_staff_ended_is_never_confirmed(
+    partner, poor_ada, sandbox, now, monkeypatch
+):
+    create_intent = intents.create
+
+    def overtaken(charge, *, customer):
+        """Staff end the charge while the processor creates its intent."""
+        intent = create_intent(charge, customer=customer)
+        Charge.objects.update(needs_review="asked in vain", next_attempt_at=None)
+        resolve(charge.id, "failed", now)
+        return intent
+
+    monkeypatch.setattr(intents, "create", overtaken)
+    made = create(partner, now)
+
+    assert end_of(made.id) == ("failed", ["charge.failed"], [], 0)
+
+
+def test_a_success_that_comes_after_staff_failed_it_is_flagged(
+    partner, poor_ada, sandbox, now, monkeypatch
+):
+    made = create(partner, now, payment_method="pm_card_chargeDeclined")
+    intent = Intent(made.external_charge_id, "succeeded", 7000, "USD", str(made.id))
+
+    asking.take(made, asking.judge(made, intent), None, by=BY, now=now)
+
+    assert "succeeded" in Charge.objects.get().needs_review
+
+
+def test_a_refund_that_staff_settled_can_fail_later(partner, poor_ada, sandbox, now):
+    made = create(partner, now, payment_method="pm_card_refundFail")
+    sandbox.fault("drop_after", path="/v1/refunds$")
+    row = give_back(made.id, now, 1000)
+    Refund.objects.update(needs_review="asked in vain", next_attempt_at=None)
+    services.resolve_refund(refund_id=row.id, outcome="succeeded", reason=REASON, by=BY, now=now)
+    kept = Refund.objects.get()
+    sandbox.advance_clock(3600)
+
+    services.hear_of_refund(external_id=kept.external_refund_id, by=BY, now=now)
+
+    assert Refund.objects.get().status == "failed"
+    assert Charge.objects.get().amount_refunded == 0
+
+
+def test_a_late_refusal_undoes_no_refund_that_succeeded(partner, poor_ada, sandbox, now):
+    made = create(partner, now, payment_method=CARD)
+    sandbox.fault("drop_after", path="/v1/refunds$")
+    row = give_back(made.id, now, 1000)
+    Refund.objects.update(needs_review="asked in vain", next_attempt_at=None)
+    sandbox.fault("garbage", method="GET", path="/v1/refunds")
+    services.resolve_refund(refund_id=row.id, outcome="succeeded", reason=REASON, by=BY, now=now)
+
+    refund_asking._end(row, "refused", "No.", None, by=BY, now=now)
+
+    assert Refund.objects.get().status == "succeeded"

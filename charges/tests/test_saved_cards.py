@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from charges.gateway.client import client
-from charges.models import PaymentMethod, ProcessorCustomer
+from charges.models import PaymentMethod, ProcessorCustomer, ProcessorEvent
 from charges.tests.steps import charge, charged, hear
 from partners import services as partners
 
@@ -145,3 +145,16 @@ def test_another_partner_sets_up_its_own_customer(api, make_api, sandbox, now):
     set_up(make_api(partners.create_partner(name="Other", now=now)))
 
     assert ProcessorCustomer.objects.filter(customer_id="ada").count() == 2
+
+
+def test_a_setup_that_is_told_after_its_card_was_removed_revives_nothing(api, sandbox, now):
+    setup = set_up(api).json()
+    confirm(setup)
+    hear("setup_intent.succeeded", setup["setup_intent"], now)
+    (card,) = listed(api)
+    api.delete(f"/payment-methods/{card['id']}")
+
+    hear("setup_intent.succeeded", setup["setup_intent"], now)
+
+    assert listed(api) == []
+    assert not ProcessorEvent.objects.filter(processed_at=None).exists()

@@ -163,3 +163,19 @@ def test_a_dispute_of_a_canceled_order_changes_it_no_more(agree, sandbox, now):
 
     order.refresh_from_db()
     assert order.status == "canceled"
+
+
+def test_money_lost_to_one_of_two_disputes_defaults_the_order_whatever_becomes_of_the_other(
+    agree, sandbox, now
+):
+    order = agree("ada", THREE, payment_method=DISPUTED)
+    for day in ("03-01", "04-01"):
+        stories.sweep(at(day))
+        stories.collect_cards()
+    for number in (1, 2):
+        hear("charge.dispute.created", dispute_of(order, number), now)
+
+    close(order, sandbox, "lost", now, number=1)
+    close(order, sandbox, "won", now, number=2)
+
+    assert InstallmentOrder.objects.get().status == "defaulted"
