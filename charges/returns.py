@@ -58,11 +58,7 @@ def give_back(
             lines.append(Line(Account.WALLET, -taken, wallet))
     receivable = sum(reversal["receivable"] for reversal in reversals)
     revenue = to_card + to_wallet - sum(reversal["amount"] for reversal in reversals)
-    lines += [
-        Line(account, -amount)
-        for account, amount in ((Account.RECEIVABLE, receivable), (Account.REVENUE, revenue))
-        if amount
-    ]
+    lines += _rest(-receivable, -revenue)
     posting = Posting(
         partner_id=charge.partner_id,
         kind=kind,
@@ -96,11 +92,7 @@ def take_back(charge: Charge, refund: Refund, *, by: Actor, now: datetime) -> No
         taken = min(payer.available + gained, refund.wallet_amount)
         receivable -= refund.wallet_amount - taken
         lines += [Line(Account.WALLET, -taken, payer)] if taken else []
-    lines += [
-        Line(account, amount)
-        for account, amount in ((Account.RECEIVABLE, receivable), (Account.REVENUE, revenue))
-        if amount
-    ]
+    lines += _rest(receivable, revenue)
     posting = Posting(
         partner_id=charge.partner_id,
         kind=Kind.REFUND_FAILED,
@@ -111,6 +103,12 @@ def take_back(charge: Charge, refund: Refund, *, by: Actor, now: datetime) -> No
         refund_id=refund.id,
     )
     ledger.post([posting], by=by, now=now)
+
+
+def _rest(receivable: int, revenue: int) -> list[Line]:
+    """What falls to the partner's own accounts; no line for nothing."""
+    amounts = ((Account.RECEIVABLE, receivable), (Account.REVENUE, revenue))
+    return [Line(account, amount) for account, amount in amounts if amount]
 
 
 def _lock(charge: Charge) -> Wallets:

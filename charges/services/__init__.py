@@ -16,11 +16,11 @@ from charges.services.hearing import hear_of_intent
 from charges.services.inbound import process_events, receive_event
 from charges.services.methods import (
     PaymentMethodDeclined,
-    ProcessorAway,
     attach_payment_method,
     detach_payment_method,
     set_up_payment_method,
 )
+from charges.services.processor import ProcessorAway
 from charges.services.reconciliation import Report, reconcile, size
 from charges.services.refunding import (
     ChargeDisputed,

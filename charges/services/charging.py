@@ -19,12 +19,11 @@ from charges import attempts, cards, collection, splits
 from charges.cards import PaymentMethodNotFound
 from charges.collection import LEASE, UnknownRecipient
 from charges.gateway import intents
-from charges.gateway.client import NotExecuted, OutcomeUnknown, Refused
 from charges.killpoints import killpoint
 from charges.models import OPEN, WITH_PROCESSOR, Charge, ChargeStatus
 from charges.services.asking import ask_processor, judge, take
 from charges.services.draining import drain
-from charges.services.methods import ProcessorAway
+from charges.services.processor import asked
 from charges.splits import Instruction, SplitExceedsAmount
 from partners import broker, idempotency
 from partners.actors import Actor
@@ -112,10 +111,8 @@ def cancel(*, charge_id: UUID, by: Actor, now: datetime) -> Charge:
     """
     charge = _cancel_pending(charge_id, by, now)
     if charge.status == ChargeStatus.REQUIRES_ACTION:
-        try:
+        with asked():
             answer = judge(charge, intents.cancel(charge.external_charge_id or ""))
-        except (NotExecuted, OutcomeUnknown, Refused) as error:
-            raise ProcessorAway from error
         killpoint("cancel.after_call")
         charge = take(charge, answer, None, by=by, now=now)
     if charge.status != ChargeStatus.CANCELED:

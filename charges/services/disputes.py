@@ -67,20 +67,18 @@ def _follow(charge: Charge, theirs: CardDispute, *, by: Actor, now: datetime) ->
     was = "" if is_new else dispute.status
     dispute.status, dispute.updated_at = theirs.status, now
     dispute.evidence_due_at = theirs.evidence_due_at
-    facts = []
+    told = []
     if is_new or (was not in DISPUTE_OPEN and theirs.status in DISPUTE_OPEN):
-        _mark(charge, dispute, now)
-        facts.append(collection.fact(charge, "charge.disputed"))
+        told.append("charge.disputed")
     if theirs.status in CLOSED:
         dispute.closed_at = now
-        if theirs.status == "lost":
-            _lose(charge, dispute, by=by, now=now)
-        _mark(charge, dispute, now)
-        facts.append(collection.fact(charge, "charge.dispute_closed"))
+        told.append("charge.dispute_closed")
+    if theirs.status == "lost":
+        _lose(charge, dispute, by=by, now=now)
     dispute.save()
     _mark(charge, dispute, now)
-    events.publish(facts, by=by, now=now)
-    if charge.installment_id and facts:
+    events.publish([collection.fact(charge, name) for name in told], by=by, now=now)
+    if charge.installment_id and told:
         collection.owner().disputed(charge, by=by, now=now)
     return f"The dispute is {dispute.status}."
 

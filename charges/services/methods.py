@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from uuid import UUID
 
@@ -13,8 +11,9 @@ from charges import cards, collection
 from charges.cards import PaymentMethodNotFound
 from charges.gateway import cards as card_gateway
 from charges.gateway.cards import Card, Setup
-from charges.gateway.client import NotExecuted, OutcomeUnknown, Refused
+from charges.gateway.client import Refused
 from charges.models import PaymentMethod, ProcessorCustomer
+from charges.services.processor import asked
 from partners.actors import Actor
 
 SHOWN = ["brand", "last4", "exp_month", "exp_year"]
@@ -22,13 +21,6 @@ SHOWN = ["brand", "last4", "exp_month", "exp_year"]
 
 class PaymentMethodDeclined(Exception):
     """The card could not be saved; the message is the processor's."""
-
-
-class ProcessorAway(Exception):
-    """The processor does not answer; nothing was changed that a retry would double."""
-
-    def __init__(self) -> None:
-        super().__init__("The card processor does not answer. Retry later.")
 
 
 def attach_payment_method(
@@ -40,7 +32,7 @@ def attach_payment_method(
     """
     cards.check(partner_id, customer_id, payment_method)
     try:
-        with _processor():
+        with asked():
             customer = _customer(partner_id, customer_id)
             card = card_gateway.attach(payment_method, customer=customer)
     except Refused as refusal:
@@ -60,7 +52,7 @@ def set_up_payment_method(
     PaymentMethodDeclined.
     """
     try:
-        with _processor():
+        with asked():
             customer = _customer(partner_id, customer_id)
             with transaction.atomic(durable=True):
                 known = cards.know_customer(partner_id, customer_id, customer, now)
@@ -78,7 +70,7 @@ def detach_payment_method(*, payment_method: PaymentMethod, now: datetime) -> No
     """The card is charged no more, here and at the processor. Raises ProcessorAway."""
     with transaction.atomic(durable=True):
         PaymentMethod.objects.filter(id=payment_method.id).update(detached_at=now, is_default=False)
-    with _processor():
+    with asked():
         card_gateway.detach(payment_method.external_id)
 
 
@@ -127,15 +119,6 @@ def hear_of_setup(*, external_id: str, now: datetime) -> str:
             now=now,
         )
     return "The card is on file."
-
-
-@contextmanager
-def _processor() -> Iterator[None]:
-    """What is lost or refused for now is ProcessorAway."""
-    try:
-        yield
-    except (NotExecuted, OutcomeUnknown) as error:
-        raise ProcessorAway from error
 
 
 def _customer(partner_id: UUID, customer_id: str) -> str:

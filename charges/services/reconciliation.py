@@ -30,11 +30,11 @@ from charges.models import (
     Dispute,
     Refund,
     RefundStatus,
-    Resolution,
 )
 from charges.services.disputes import ChargeNotSettled, hear_of_dispute
 from charges.services.hearing import hear_of_intent
 from charges.services.refunding import hear_of_refund, named
+from charges.services.reviews import record
 from partners.actors import Actor
 
 BATCH = 500
@@ -234,14 +234,13 @@ def _repair(difference: Difference, by: Actor, now: datetime) -> Difference:
     if _look_again(difference, now):
         return difference
     with transaction.atomic(durable=True):
-        Resolution.objects.create(
-            charge_id=difference.charge_id,
-            refund_id=difference.refund_id,
+        record(
+            difference.charge_id,
+            difference.refund_id,
             outcome="repaired",
             reason=f"Reconciliation found it {difference.kind}: here {difference.here}.",
             evidence=f"{difference.external_id} is {difference.there}.",
-            actor=by.name,
-            request_id=by.request_id,
-            created_at=now,
+            by=by,
+            now=now,
         )
     return replace(difference, is_repaired=True)

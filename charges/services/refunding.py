@@ -6,6 +6,7 @@ settle (ledger, shares, event). A part that goes into the wallet alone settles w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -48,7 +49,7 @@ class RefundExceedsCharge(Exception):
     """Carries minor units: what was asked for, and what is left of the legs it may come from."""
 
     def __init__(self, asked: int | None, left: int, currency: str) -> None:
-        have = f"{money.text(left, currency)} {currency} of the charge can go back this way"
+        have = f"{money.spoken(left, currency)} of the charge can go back this way"
         want = f"{money.text(asked, currency)} was asked for, " if asked else ""
         super().__init__(f"{want}{have}.")
 
@@ -109,13 +110,8 @@ def refund(*, charge_id: UUID, new: NewRefund, by: Actor, now: datetime) -> Refu
 
 def complete_refund(*, refund_id: UUID, by: Actor, now: datetime) -> Refund:
     """The pending refund has gone on from where it stopped, whenever it was due; others stay."""
-    with transaction.atomic(durable=True):
-        rows = Refund.objects.select_for_update(of=("self",), skip_locked=True)
-        row = rows.filter(id=refund_id, status=RefundStatus.PENDING).first()
-        is_ours = row is not None and attempts.lease(row, now + LEASE)
-    if row is not None and is_ours:
-        return ask_processor(row, by=by, now=now)
-    return Refund.objects.get(id=refund_id)
+    found = _go_on(lambda: _locked(refund_id), by=by, now=now)
+    return found or Refund.objects.get(id=refund_id)
 
 
 def complete_due_refunds(*, by: Actor) -> int:
@@ -249,14 +245,26 @@ def _replay(
     return complete_refund(refund_id=made.id, by=by, now=now) if is_due else made
 
 
+def _locked(refund_id: UUID) -> Refund | None:
+    rows = Refund.objects.select_for_update(of=("self",), skip_locked=True)
+    return rows.filter(id=refund_id, status=RefundStatus.PENDING).first()
+
+
+def _next_due(now: datetime) -> Refund | None:
+    rows = Refund.objects.due(now).select_for_update(of=("self",), skip_locked=True)
+    return rows.order_by("next_attempt_at", "id").first()
+
+
 def _complete_next(by: Actor, now: datetime) -> bool:
+    return _go_on(lambda: _next_due(now), by=by, now=now) is not None
+
+
+def _go_on(find: Callable[[], Refund | None], *, by: Actor, now: datetime) -> Refund | None:
+    """Leases the refund that `find` locks, then asks the processor."""
     with transaction.atomic(durable=True):
-        rows = Refund.objects.due(now).select_for_update(of=("self",), skip_locked=True)
-        row = rows.order_by("next_attempt_at", "id").first()
+        row = find()
         if row is None:
-            return False
+            return None
         is_ours = attempts.lease(row, now + LEASE)
     killpoint("refund.after_claim")
-    if is_ours:
-        ask_processor(row, by=by, now=now)
-    return True
+    return ask_processor(row, by=by, now=now) if is_ours else row

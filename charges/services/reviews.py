@@ -26,7 +26,7 @@ from charges.models import (
 )
 from charges.services import refund_asking
 from charges.services.asking import difference
-from charges.services.methods import ProcessorAway
+from charges.services.processor import ProcessorAway
 from partners.actors import Actor
 from wallets import money
 
@@ -78,7 +78,7 @@ def resolve_charge(
             collection.succeed(charge, now)
         else:
             collection.fail(charge, now, code=CODE, message=reason)
-        _record(charge, None, outcome, reason, evidence, by, now)
+        record(charge.id, None, outcome=outcome, reason=reason, evidence=evidence, by=by, now=now)
         collection.conclude(charge, by=by, now=now)
     return charge
 
@@ -106,7 +106,7 @@ def resolve_refund(
             refund_asking.succeed(charge, row, by=by, now=now)
         else:
             refund_asking.fail(charge, row, code=CODE, message=reason, by=by, now=now)
-        _record(charge, row, outcome, reason, evidence, by, now)
+        record(charge.id, row.id, outcome=outcome, reason=reason, evidence=evidence, by=by, now=now)
     return row
 
 
@@ -122,7 +122,16 @@ def acknowledge(*, charge_id: UUID, reason: str, by: Actor, now: datetime) -> Ch
             raise NothingToReview
         for rows in flagged:
             rows.update(needs_review="", updated_at=now)
-        _record(charge, None, "acknowledged", reason, "; ".join(texts), by, now)
+        evidence = "; ".join(texts)
+        record(
+            charge.id,
+            None,
+            outcome="acknowledged",
+            reason=reason,
+            evidence=evidence,
+            by=by,
+            now=now,
+        )
         charge.refresh_from_db()
         return charge
 
@@ -194,18 +203,20 @@ def _check(differs: str, theirs: Intent | CardRefund, outcome: str) -> None:
         raise EvidenceContradicts(f"{theirs.id} is {theirs.status}.")
 
 
-def _record(
-    charge: Charge,
-    row: Refund | None,
+def record(
+    charge_id: UUID,
+    refund_id: UUID | None,
+    *,
     outcome: str,
     reason: str,
     evidence: str,
     by: Actor,
     now: datetime,
 ) -> None:
+    """A step: the decision is on record, with who made it, why, and what the processor said."""
     Resolution.objects.create(
-        charge=charge,
-        refund=row,
+        charge_id=charge_id,
+        refund_id=refund_id,
         outcome=outcome,
         reason=reason[:500],
         evidence=evidence[:500],
