@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from bench.fixtures import BY, partner_with_wallets
 from installments import services
+from installments.as_of import AsOf
 from installments.planning import NewOrder
 from installments.schedule import Part
 from partners.models import Partner
@@ -25,7 +26,7 @@ def measure(*, count: int, customers: int) -> None:
     in_database = Stopwatch()
     started = time.perf_counter()
     with connection.execute_wrapper(in_database):
-        swept = services.sweep(as_of=at, by=BY, now=timezone.now())
+        swept = services.sweep(as_of=AsOf(at), by=BY, now=timezone.now())
     took = time.perf_counter() - started
     print(f"due installments           {swept.paid / took:>7.0f}/s  {swept}")
     print(f"the same statements, bare  {swept.paid / in_database.seconds:>7.0f}/s")

@@ -7,16 +7,18 @@ caller's transaction and a fixed number of statements.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from importlib import import_module
 from types import ModuleType
+from typing import NamedTuple
 from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Q
 
-from charges import legs
+from charges import caps, legs
 from charges.models import Charge, ChargeStatus, PaymentMethod
 from charges.serializers import ChargeResource
 from partners import rows
@@ -38,12 +40,19 @@ DECIDED = [
 ]  # fmt: skip
 CONCLUDED = [
     "status", "next_attempt_at", "needs_review", "client_secret", "failure_code",
-    "failure_decline_code", "failure_advice_code", "failure_message", "updated_at", "succeeded_at",
-    "failed_at", "canceled_at",
+    "failure_decline_code", "failure_advice_code", "failure_message", "retry_at", "no_retry",
+    "updated_at", "succeeded_at", "failed_at", "canceled_at",
 ]  # fmt: skip
 AWAITING = [
     "status", "next_attempt_at", "needs_review", "client_secret", "action_expires_at", "updated_at",
 ]  # fmt: skip
+
+
+class Outlook(NamedTuple):
+    """What follows a failure: when another charge tries again, or why none does."""
+
+    retry_at: datetime | None
+    no_retry: str = ""
 
 
 class UnknownRecipient(Exception):
@@ -53,16 +62,17 @@ class UnknownRecipient(Exception):
 
 def owner() -> ModuleType:
     """Who orders charges (settings.CHARGE_OWNER): has `lock(charge)`, before the charge is locked,
-    `moved(charge)` after it is written, `disputed(charge)` when its dispute opened or ended,
-    `card_renewed(partner_id, card)` when a card that may have been stopped works again, and
-    `outlook(charge)`, a sentence on what comes next."""
+    `foresee(charge)`, the Outlook of one that fails, `moved(charge)` after it is written,
+    `disputed(charge)` when its dispute opened or ended, `card_renewed(partner_id, card)` when a
+    card that may have been stopped works again, and `outlook(charge)`, a sentence on what comes
+    next."""
     return import_module(settings.CHARGE_OWNER)
 
 
 def lock(charge_id: UUID) -> Charge:
     """The charge as it stands, locked, its owner's rows before it."""
     charge = Charge.objects.get(id=charge_id)
-    if charge.installment_id:
+    if charge.is_owned:
         owner().lock(charge)
     return Charge.objects.select_for_update(of=("self",)).get(id=charge_id)
 
@@ -72,7 +82,8 @@ def claim(
     *,
     is_new: bool,
     is_attended: bool,
-    refused_cards: Mapping[UUID, str] | None = None,
+    refused_cards: Mapping[UUID, Collection[str]] | None = None,
+    is_capped: bool = False,
     by: Actor,
     now: datetime,
 ) -> None:
@@ -80,15 +91,17 @@ def claim(
     the rest waits for the card) or failed; written, posted and published.
 
     `is_new` charges are inserted, others are rows locked by the caller. `is_attended` means that
-    the caller asks the processor itself, now. `refused_cards` maps a charge to the card that must
-    not be asked again. Raises UnknownRecipient, and IntegrityError for a repeated key.
+    the caller asks the processor itself, now. `refused_cards` maps a charge to the cards that must
+    not be asked again; `is_capped` leaves out those that were declined too often of late. Raises
+    UnknownRecipient, and IntegrityError for a repeated key.
     """
-    wallets = ledger.lock(_wallet_keys(charges))
+    wallets = ledger.lock(wallet_keys(charges))
     check_recipients(charges, wallets)
-    _choose_cards(charges, wallets, refused_cards or {})
     available = {wallet.id: wallet.available for wallet in wallets.values()}
+    decide(
+        charges, wallets, available, refused_cards=refused_cards or {}, is_capped=is_capped, now=now
+    )
     for charge in charges:
-        _decide(charge, wallets, available, now=now)
         if charge.status == ChargeStatus.PROCESSING:
             charge.attempts = 1 if is_attended else 0
             charge.next_attempt_at = now + LEASE if is_attended else now
@@ -100,16 +113,47 @@ def claim(
     _finish(charges, wallets, _holds(held, wallets, +1), by=by, now=now)
 
 
+def decide(
+    charges: Sequence[Charge],
+    wallets: Wallets,
+    available: dict[UUID, int],
+    *,
+    refused_cards: Mapping[UUID, Collection[str]],
+    is_capped: bool,
+    now: datetime,
+) -> None:
+    """Each pending charge has its card, its legs and its next state, in memory only.
+
+    `available` is what each wallet has left, by its id, and goes down as the charges take from it.
+    """
+    short = _short(charges, wallets)
+    capped = caps.reached(short, now) if is_capped else {}
+    _choose_cards(charges, short, refused_cards, capped)
+    for charge in charges:
+        is_out_of_tries = (charge.partner_id, charge.customer_id) in capped
+        _decide(charge, wallets, available, is_out_of_tries=is_out_of_tries, now=now)
+
+
+def wallet_keys(charges: Iterable[Charge]) -> Iterable[WalletKey]:
+    """Whose wallets the charges take from and give to."""
+    for charge in charges:
+        yield charge.partner_id, charge.customer_id
+        for share in charge.split_shares:
+            yield charge.partner_id, share["recipient"]
+
+
 def conclude(charge: Charge, *, by: Actor, now: datetime) -> None:
     """A charge that waited is what the caller made it, succeeded, failed or canceled: its hold is
     captured or released. The caller has locked the row (and its owner's) before.
     """
-    wallets = ledger.lock(_wallet_keys([charge]))
+    wallets = ledger.lock(wallet_keys([charge]))
     charge.next_attempt_at, charge.needs_review, charge.updated_at = None, "", now
     charge.client_secret = ""
+    if charge.is_owned and charge.status == ChargeStatus.FAILED:
+        charge.retry_at, charge.no_retry = owner().foresee(charge)
     rows.update([charge], CONCLUDED)
     _finish([charge], wallets, _holds([charge], wallets, -1), by=by, now=now)
-    if charge.installment_id:
+    if charge.is_owned:
         owner().moved(charge, by=by, now=now)
 
 
@@ -153,35 +197,37 @@ def check_recipients(charges: Iterable[Charge], wallets: Wallets) -> None:
                 raise UnknownRecipient(share["recipient"], charge.currency)
 
 
-def _wallet_keys(charges: Iterable[Charge]) -> Iterable[WalletKey]:
-    for charge in charges:
-        yield charge.partner_id, charge.customer_id
-        for share in charge.split_shares:
-            yield charge.partner_id, share["recipient"]
+def _choose_cards(
+    charges: Sequence[Charge],
+    short: Collection[WalletKey],
+    refused: Mapping[UUID, Collection[str]],
+    capped: Mapping[WalletKey, Collection[str]],
+) -> None:
+    """The card as asked for, or the customer's default; never one that must not be asked."""
 
-
-def _choose_cards(charges: Sequence[Charge], wallets: Wallets, refused: Mapping[UUID, str]) -> None:
-    """The card as asked for, or the customer's default; never one that must not be asked again."""
-    for charge in charges:
-        if charge.card == refused.get(charge.id):
-            charge.card = ""
-    defaults = _default_cards(charges, wallets)
-    for charge in charges:
-        default = defaults.get((charge.partner_id, charge.customer_id), "")
-        if not charge.card and default != refused.get(charge.id):
-            charge.card = default
-
-
-def _default_cards(charges: Sequence[Charge], wallets: Wallets) -> dict[WalletKey, str]:
-    """The default cards of customers whose wallet may not cover what is asked of it."""
-    asked: dict[WalletKey, int] = {}
-    for charge in charges:
+    def barred(charge: Charge) -> set[str]:
         key = (charge.partner_id, charge.customer_id)
-        asked[key] = asked.get(key, 0) + charge.amount
-    short = {key for key, total in asked.items() if not _covers(wallets.get(key), total)}
-    without = {
-        key for c in charges if not c.card and (key := (c.partner_id, c.customer_id)) in short
-    }
+        return {*refused.get(charge.id, ()), *capped.get(key, ())}
+
+    for charge in charges:
+        if charge.card in barred(charge):
+            charge.card = ""
+    without = [charge for charge in charges if not charge.card]
+    defaults = _default_cards({(c.partner_id, c.customer_id) for c in without}.intersection(short))
+    for charge in without:
+        default = defaults.get((charge.partner_id, charge.customer_id), "")
+        charge.card = "" if default in barred(charge) else default
+
+
+def _short(charges: Sequence[Charge], wallets: Wallets) -> set[WalletKey]:
+    """Customers whose wallet may not cover what is asked of it."""
+    asked: Counter[WalletKey] = Counter()
+    for charge in charges:
+        asked[charge.partner_id, charge.customer_id] += charge.amount
+    return {key for key, total in asked.items() if not _covers(wallets.get(key), total)}
+
+
+def _default_cards(without: Collection[WalletKey]) -> dict[WalletKey, str]:
     if not without:
         return {}
     partners, customers = zip(*without, strict=True)
@@ -195,7 +241,14 @@ def _covers(wallet: Wallet | None, amount: int) -> bool:
     return wallet is not None and wallet.is_active and wallet.available >= amount
 
 
-def _decide(charge: Charge, wallets: Wallets, available: dict[UUID, int], *, now: datetime) -> None:
+def _decide(
+    charge: Charge,
+    wallets: Wallets,
+    available: dict[UUID, int],
+    *,
+    is_out_of_tries: bool,
+    now: datetime,
+) -> None:
     wallet = _usable(charge, wallets)
     have = available[wallet.id] if wallet else 0
     divided = legs.divide(
@@ -204,7 +257,10 @@ def _decide(charge: Charge, wallets: Wallets, available: dict[UUID, int], *, now
     charge.next_attempt_at, charge.updated_at, charge.decided_at = None, now, now
     charge.wallet_available = have if wallet else None
     if divided is None:
-        fail(charge, now, code="insufficient_funds", message=_shortage(charge, wallet))
+        if is_out_of_tries and not charge.card:
+            fail(charge, now, code=caps.CODE, message=caps.MESSAGE)
+        else:
+            fail(charge, now, code="insufficient_funds", message=_shortage(charge, wallet))
         return
     charge.wallet_amount, charge.external_amount = divided
     charge.wallet = wallet if divided.wallet else None
@@ -270,7 +326,9 @@ def _posting(charge: Charge, wallets: Wallets) -> Posting:
     for share in shares:
         recipient = wallets[charge.partner_id, share["recipient"]]
         lines.append(Line(Account.WALLET, share["amount"], recipient))
-    if revenue := charge.amount - sum(share["amount"] for share in shares):
+    if charge.late_fee:
+        lines.append(Line(Account.LATE_FEE, charge.late_fee))
+    if revenue := charge.revenue:
         lines.append(Line(Account.REVENUE, revenue))
     return Posting(
         partner_id=charge.partner_id,

@@ -44,6 +44,8 @@ CODES: dict[str, Known] = {
     **_of(
         Category.SOFT,
         approve_with_id="The payment could not be authorised.",
+        card_attempts_exceeded="The card was declined as often as card networks allow: 10 times in "
+        "24 hours, 15 in 30 days. It is asked again when the time is over.",
         call_issuer="The issuer wants its customer to call.",
         card_declined="The issuer gave no reason.",
         card_velocity_exceeded="Too many payments, or too much money, in too short a time.",

@@ -30,12 +30,14 @@ INVARIANTS = {
                     AS wallet,
                 coalesce(sum(e.amount) FILTER (WHERE e.amount > 0 AND e.account = 'wallet'), 0)
                     AS shared,
+                coalesce(sum(e.amount) FILTER (WHERE e.account = 'late_fee'), 0) AS late_fee,
                 coalesce(sum(e.amount) FILTER (WHERE e.account = 'revenue'), 0) AS revenue
             FROM wallets_ledgertransaction t JOIN wallets_ledgerentry e ON e.transaction_id = t.id
             WHERE t.charge_id = c.id AND t.kind = 'charge') posted ON true
         WHERE {OF_CHARGE} AND c.status = 'succeeded' AND (
             posted.transactions <> 1 OR posted.card <> c.external_amount
-            OR posted.wallet <> c.wallet_amount OR posted.shared + posted.revenue <> c.amount
+            OR posted.wallet <> c.wallet_amount OR posted.late_fee <> c.late_fee
+            OR posted.shared + posted.revenue + posted.late_fee <> c.amount
             OR posted.shared <> (SELECT coalesce(sum((s->>'amount')::bigint), 0)
                                  FROM jsonb_array_elements(c.split_shares) s))""",
     "a charge that has not succeeded is not in the ledger": f"""
@@ -82,6 +84,21 @@ INVARIANTS = {
         WHERE {OF_CHARGE} AND (given.amount > (s->>'amount')::bigint OR (open.pending = 0
             AND c.wallet_refunded + c.external_refunded + c.external_reversed = c.amount
             AND given.amount <> (s->>'amount')::bigint))""",
+    "a late fee goes back with its charge, and all of it when all went back": f"""
+        SELECT c.id, c.late_fee, given.late_fee AS given_back FROM charges_charge c
+        LEFT JOIN LATERAL (
+            SELECT coalesce(sum(late_fee), 0) AS late_fee FROM (
+                SELECT r.late_fee_reversed AS late_fee FROM charges_refund r
+                WHERE r.charge_id = c.id AND r.status = 'succeeded'
+                UNION ALL
+                SELECT d.late_fee_reversed FROM charges_dispute d
+                WHERE d.charge_id = c.id AND d.external_leg > 0) back) given ON true
+        LEFT JOIN LATERAL (
+            SELECT count(*) AS pending FROM charges_refund r
+            WHERE r.charge_id = c.id AND r.status = 'pending') open ON true
+        WHERE {OF_CHARGE} AND c.late_fee > 0 AND (given.late_fee > c.late_fee
+            OR (open.pending = 0 AND given.late_fee <> c.late_fee
+                AND c.wallet_refunded + c.external_refunded + c.external_reversed = c.amount))""",
     "a lost dispute is in the ledger once, as it says": f"""
         SELECT d.id, d.external_leg, posted.card FROM charges_dispute d LEFT JOIN LATERAL (
             SELECT coalesce(sum(e.amount) FILTER (WHERE e.account = 'card'), 0) AS card

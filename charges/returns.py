@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 from uuid import UUID
 
 from charges import splits
@@ -21,6 +21,15 @@ from wallets.ledger import Line, Posting, WalletKey
 from wallets.models import Account, Kind, Wallet
 
 Wallets = dict[WalletKey, Wallet]
+LATE_FEE = ""
+"""Stands beside recipients, whose ids are never empty."""
+
+
+class GivenBack(NamedTuple):
+    """What came back for a refund or dispute: from recipients, and of the late fee."""
+
+    reversals: list[Reversal]
+    late_fee: int
 
 
 class Reversal(TypedDict):
@@ -42,8 +51,8 @@ def give_back(
     description: str = "",
     by: Actor,
     now: datetime,
-) -> list[Reversal]:
-    """The ledger says that so much went back; returns what each recipient gave for it."""
+) -> GivenBack:
+    """The ledger says that so much went back; returns what was given for it."""
     wallets = _lock(charge)
     available = Counter({key: wallet.available for key, wallet in wallets.items()})
     lines = [Line(Account.CARD, to_card)] if to_card else []
@@ -51,14 +60,15 @@ def give_back(
         payer = (charge.partner_id, charge.customer_id)
         lines.append(Line(Account.WALLET, to_wallet, wallets[payer]))
         available[payer] += to_wallet
-    reversals = _reversals(charge, to_card + to_wallet, available)
+    reversals, late_fee = _reversals(charge, to_card + to_wallet, available)
     for reversal in reversals:
         if taken := reversal["amount"] - reversal["receivable"]:
             wallet = wallets[charge.partner_id, reversal["recipient"]]
             lines.append(Line(Account.WALLET, -taken, wallet))
     receivable = sum(reversal["receivable"] for reversal in reversals)
-    revenue = to_card + to_wallet - sum(reversal["amount"] for reversal in reversals)
-    lines += _rest(-receivable, -revenue)
+    shared = sum(reversal["amount"] for reversal in reversals)
+    revenue = to_card + to_wallet - shared - late_fee
+    lines += _rest(-receivable, -late_fee, -revenue)
     posting = Posting(
         partner_id=charge.partner_id,
         kind=kind,
@@ -70,7 +80,7 @@ def give_back(
         dispute_id=dispute_id,
     )
     ledger.post([posting], by=by, now=now)
-    return reversals
+    return GivenBack(reversals, late_fee)
 
 
 def take_back(charge: Charge, refund: Refund, *, by: Actor, now: datetime) -> None:
@@ -85,14 +95,15 @@ def take_back(charge: Charge, refund: Refund, *, by: Actor, now: datetime) -> No
             wallet = wallets[charge.partner_id, reversal["recipient"]]
             lines.append(Line(Account.WALLET, given, wallet))
     receivable = sum(reversal["receivable"] for reversal in refund.split_reversals)
-    revenue = refund.amount - sum(reversal["amount"] for reversal in refund.split_reversals)
+    shared = sum(reversal["amount"] for reversal in refund.split_reversals)
+    revenue = refund.amount - shared - refund.late_fee_reversed
     if refund.wallet_amount:
         payer = wallets[charge.partner_id, charge.customer_id]
         gained = sum(line.amount for line in lines if line.wallet is payer)
         taken = min(payer.available + gained, refund.wallet_amount)
         receivable -= refund.wallet_amount - taken
         lines += [Line(Account.WALLET, -taken, payer)] if taken else []
-    lines += _rest(receivable, revenue)
+    lines += _rest(receivable, refund.late_fee_reversed, revenue)
     posting = Posting(
         partner_id=charge.partner_id,
         kind=Kind.REFUND_FAILED,
@@ -105,9 +116,13 @@ def take_back(charge: Charge, refund: Refund, *, by: Actor, now: datetime) -> No
     ledger.post([posting], by=by, now=now)
 
 
-def _rest(receivable: int, revenue: int) -> list[Line]:
+def _rest(receivable: int, late_fee: int, revenue: int) -> list[Line]:
     """What falls to the partner's own accounts; no line for nothing."""
-    amounts = ((Account.RECEIVABLE, receivable), (Account.REVENUE, revenue))
+    amounts = (
+        (Account.RECEIVABLE, receivable),
+        (Account.LATE_FEE, late_fee),
+        (Account.REVENUE, revenue),
+    )
     return [Line(account, amount) for account, amount in amounts if amount]
 
 
@@ -116,14 +131,15 @@ def _lock(charge: Charge) -> Wallets:
     return ledger.lock((charge.partner_id, customer) for customer in customers)
 
 
-def _reversals(charge: Charge, amount: int, available: Counter[WalletKey]) -> list[Reversal]:
+def _reversals(charge: Charge, amount: int, available: Counter[WalletKey]) -> GivenBack:
+    """Recipients give back in proportion; the late fee does so as if it were one more share."""
     returned, given_back = _so_far(charge)
     shares: Sequence[splits.Share] = charge.split_shares
-    cells = splits.reversal(
-        shares,
+    *cells, late_fee = splits.reversal(
+        [*(share["amount"] for share in shares), charge.late_fee],
         charge.amount,
         returned=returned,
-        given_back=[given_back[share["recipient"]] for share in shares],
+        given_back=[*(given_back[share["recipient"]] for share in shares), given_back[LATE_FEE]],
         amount=amount,
     )
     reversals = []
@@ -133,19 +149,20 @@ def _reversals(charge: Charge, amount: int, available: Counter[WalletKey]) -> li
             reversals.append(
                 Reversal(recipient=share["recipient"], amount=cell, receivable=lacking)
             )
-    return reversals
+    return GivenBack(reversals, late_fee)
 
 
 def _so_far(charge: Charge) -> tuple[int, Counter[str]]:
-    """What went back before by the ledger, and what each recipient gave back for it."""
+    """What went back before by the ledger, what each recipient gave back for it, and LATE_FEE."""
     refunds = Refund.objects.filter(charge=charge, status=RefundStatus.SUCCEEDED)
     disputes = Dispute.objects.filter(charge=charge, external_leg__gt=0)
     posted = [
-        *refunds.values_list("amount", "split_reversals"),
-        *disputes.values_list("external_leg", "split_reversals"),
+        *refunds.values_list("amount", "split_reversals", "late_fee_reversed"),
+        *disputes.values_list("external_leg", "split_reversals", "late_fee_reversed"),
     ]
     given_back: Counter[str] = Counter()
-    for _, reversals in posted:
+    for _, reversals, late_fee in posted:
+        given_back[LATE_FEE] += late_fee
         for reversal in reversals:
             given_back[reversal["recipient"]] += reversal["amount"]
-    return sum(amount for amount, _ in posted), given_back
+    return sum(amount for amount, *_ in posted), given_back

@@ -49,17 +49,20 @@ class InstructionBody(Body):
     percentage = AmountField(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if ("amount" in attrs) == ("percentage" in attrs):
-            raise serializers.ValidationError(
-                "Either amount or percentage.", "amount_or_percentage"
-            )
-        if "percentage" in attrs:
-            try:
-                splits.basis_points(attrs["percentage"])
-            except splits.InvalidPercentage as error:
-                detail = serializers.ErrorDetail(str(error), "invalid_percentage")
-                raise serializers.ValidationError({"percentage": [detail]}) from error
+        check_amount_or_percentage(attrs)
         return attrs
+
+
+def check_amount_or_percentage(attrs: dict[str, Any]) -> None:
+    """Raises ValidationError unless there is one of both, the percentage a sensible one."""
+    if ("amount" in attrs) == ("percentage" in attrs):
+        raise serializers.ValidationError("Either amount or percentage.", "amount_or_percentage")
+    if "percentage" in attrs:
+        try:
+            splits.basis_points(attrs["percentage"])
+        except splits.InvalidPercentage as error:
+            detail = serializers.ErrorDetail(str(error), "invalid_percentage")
+            raise serializers.ValidationError({"percentage": [detail]}) from error
 
 
 class SplitInstructionsField(serializers.ListField):
@@ -113,6 +116,9 @@ class FailureResource(Resource):
     advice_code = serializers.CharField(allow_null=True)
     category = serializers.ChoiceField(choices=[c.value for c in Category])
     message = serializers.CharField()
+    will_retry = serializers.BooleanField()
+    next_attempt_at = InstantField(allow_null=True)
+    why_not = serializers.CharField(allow_null=True)
 
 
 class NextActionResource(Resource):
@@ -142,7 +148,10 @@ def shown_shares(shares: list[splits.Share], currency: str) -> list[dict[str, st
 
 @extend_schema_field(FailureResource(allow_null=True))
 class FailureField(serializers.ReadOnlyField):
-    """Why the charge failed."""
+    """Why the charge failed, and what followed then."""
+
+    def to_representation(self, value: Any) -> dict[str, Any]:
+        return FailureResource.render(SimpleNamespace(**value))
 
 
 @extend_schema_field(NextActionResource(allow_null=True))
@@ -167,6 +176,7 @@ class ChargeResource(Resource):
     external_charge_id = serializers.CharField(allow_null=True)
     split_instructions = StoredField()
     split_shares = SharesField()
+    late_fee = MoneyField()
     installment_id = serializers.UUIDField(allow_null=True)
     installment_order_id = serializers.UUIDField(allow_null=True)
     description = serializers.CharField()

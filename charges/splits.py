@@ -63,6 +63,14 @@ def resolve(instructions: Sequence[Instruction], amount: int, currency: str) -> 
     return shares
 
 
+def together(parts: Sequence[Sequence[Share]]) -> list[Share]:
+    """Each recipient's shares of all parts in one; the parts have the same recipients in order."""
+    return [
+        Share(recipient=column[0]["recipient"], amount=sum(share["amount"] for share in column))
+        for column in zip(*parts, strict=True)
+    ]
+
+
 def _share(rule: Instruction, amount: int, currency: str) -> int:
     if "amount" in rule:
         return money.parse(rule["amount"], currency)
@@ -101,15 +109,15 @@ def over(shares: Sequence[Share], amounts: Sequence[int]) -> list[list[Share]]:
 
 
 def reversal(
-    shares: Sequence[Share], whole: int, *, returned: int, given_back: Sequence[int], amount: int
+    wanted: Sequence[int], whole: int, *, returned: int, given_back: Sequence[int], amount: int
 ) -> list[int]:
-    """What each recipient gives back when `amount` more of `whole` goes back.
+    """What each share of `wanted` gives back when `amount` more of `whole` goes back.
 
-    `returned` is what went back before, `given_back` what each recipient gave for it. Cumulative
-    and in proportion: together never more than `amount`, nobody more than their share, and exact
+    `returned` is what went back before, `given_back` what each gave for it. Cumulative
+    and in proportion: together never more than `amount`, none more than the share, and exact
     when all of `whole` has gone back, in whatever steps, failed ones in between included.
     """
-    wanted, upto = [share["amount"] for share in shares], returned + amount
+    upto = returned + amount
     behind = [
         want * upto - had * whole for want, had in zip(wanted, given_back, strict=True)
     ]  # in units of 1/whole

@@ -20,15 +20,26 @@ INVARIANTS = {
         LEFT JOIN installments_installment i ON i.order_id = o.id AND i.status = 'paid'
         WHERE {OF_ORDER}
         GROUP BY o.id HAVING o.amount_paid <> coalesce(sum(i.amount), 0)""",
-    "a paid installment has exactly one succeeded charge, of its amount": f"""
-        SELECT o.id, count(c.id) AS charges FROM installments_installment o
-        LEFT JOIN charges_charge c ON c.installment_id = o.id AND c.status = 'succeeded'
-            AND c.amount = o.amount
+    "a paid installment has exactly one succeeded charge: its own, or one that paid off": f"""
+        SELECT o.id, o.status, count(c.id) AS charges FROM installments_installment o
+        LEFT JOIN charges_charge c ON c.installment_order_id = o.order_id AND c.status = 'succeeded'
+            AND (c.installment_id = o.id OR c.installment_id IS NULL AND c.id = o.charge_id)
         WHERE {OF_ORDER}
-        GROUP BY o.id HAVING count(c.id) <> (CASE WHEN o.status = 'paid' THEN 1 ELSE 0 END)""",
+        GROUP BY o.id HAVING count(c.id) <> (CASE WHEN o.status = 'paid' THEN 1 ELSE 0 END)
+            OR o.status = 'paid' AND NOT bool_and(c.id = o.charge_id)""",
+    "a succeeded charge of an order is the sum of what it paid, late fees apart": f"""
+        SELECT o.id, o.amount, o.late_fee, paid.* FROM charges_charge o LEFT JOIN LATERAL (
+            SELECT coalesce(sum(i.amount + i.late_fee), 0) AS amount,
+                coalesce(sum(i.late_fee), 0) AS late_fees
+            FROM installments_installment i
+            WHERE i.order_id = o.installment_order_id AND i.charge_id = o.id
+                AND i.status = 'paid') paid ON true
+        WHERE {OF_ORDER} AND o.installment_order_id IS NOT NULL AND o.status = 'succeeded'
+            AND (o.amount <> paid.amount OR o.late_fee <> paid.late_fees)""",
     "at most one open charge per installment": f"""
         SELECT o.id, count(*) AS charges FROM installments_installment o
-        JOIN charges_charge c ON c.installment_id = o.id
+        JOIN charges_charge c ON c.installment_order_id = o.order_id
+            AND (c.installment_id = o.id OR c.installment_id IS NULL AND c.id = o.charge_id)
             AND c.status IN ('pending', 'processing', 'requires_action', 'unknown')
         WHERE {OF_ORDER}
         GROUP BY o.id HAVING count(*) > 1""",
@@ -41,10 +52,34 @@ INVARIANTS = {
         SELECT c.id, c.split_shares FROM charges_charge c
         JOIN installments_installment o ON o.id = c.installment_id
         WHERE {OF_ORDER} AND c.split_shares <> o.split_shares""",
+    "a charge that paid off has the shares of what it paid": f"""
+        SELECT o.id, s->>'recipient' AS recipient, paid.amount FROM charges_charge o
+        CROSS JOIN LATERAL jsonb_array_elements(o.split_shares) s
+        LEFT JOIN LATERAL (
+            SELECT coalesce(sum((x->>'amount')::bigint), 0) AS amount
+            FROM installments_installment i
+            CROSS JOIN LATERAL jsonb_array_elements(i.split_shares) x
+            WHERE i.order_id = o.installment_order_id AND i.charge_id = o.id
+                AND x->>'recipient' = s->>'recipient') paid ON true
+        WHERE {OF_ORDER} AND o.installment_order_id IS NOT NULL AND o.installment_id IS NULL
+            AND o.status = 'succeeded' AND paid.amount <> (s->>'amount')::bigint""",
+    "only installments of active orders wait to be collected": f"""
+        SELECT i.id, o.status, i.next_attempt_at FROM installments_installment i
+        JOIN installments_installmentorder o ON o.id = i.order_id
+        WHERE {OF_ORDER} AND (
+            o.status <> 'active' AND i.next_attempt_at IS NOT NULL AND i.status <> 'processing'
+            OR o.status = 'active' AND i.next_attempt_at IS NULL
+                AND i.status IN ('pending', 'overdue'))""",
+    "revisions are numbered without gaps": f"""
+        SELECT o.id, count(r.id) AS revisions, max(r.number) AS last
+        FROM installments_installmentorder o
+        JOIN installments_revision r ON r.order_id = o.id
+        WHERE {OF_ORDER} GROUP BY o.id
+        HAVING count(r.id) <> max(r.number) OR min(r.number) <> 1""",
     "an order is past due exactly while something is": f"""
         SELECT o.id, o.past_due FROM installments_installmentorder o
         WHERE {OF_ORDER} AND o.status IN ('active', 'defaulted') AND o.past_due <> EXISTS (
             SELECT 1 FROM installments_installment i WHERE i.order_id = o.id
-            AND (i.status IN ('overdue', 'failed')
-                 OR i.status = 'processing' AND i.overdue_at IS NOT NULL))""",
+            AND (i.status IN ('overdue', 'failed') OR i.status = 'processing'
+                 AND (i.overdue_at IS NOT NULL OR i.default_at IS NOT NULL)))""",
 }

@@ -10,9 +10,11 @@ from datetime import date, datetime
 from itertools import pairwise
 from typing import Any
 
-from charges import splits
+from charges import legs, splits
 from charges.splits import Instruction, Share
 from installments import schedule
+from installments.late_fees import LateFee
+from installments.retries import Policy
 from installments.schedule import Frequency, Part, Remainder
 from wallets import money
 
@@ -58,52 +60,86 @@ class NewOrder:
     currency: str
     plan: Rule | Sequence[Part]
     timezone: str = "UTC"
+    due_hour: int = 9
     payment_method: str = ""
     split_instructions: Sequence[Instruction] = ()
+    late_fee: LateFee | None = None
+    auto_apply: bool = False
     description: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The parts, the order's shares, and each part's shares."""
+    """What is agreed on: the parts, the order's shares and each part's, how it is collected."""
 
+    new: NewOrder
+    policy: Policy
     parts: list[Part]
     shares: list[Share]
     part_shares: list[list[Share]]
 
     @property
     def hash(self) -> str:
-        """Equal exactly when parts and shares are: 64 hex digits."""
+        """Equal exactly when the same is agreed on, in whatever words: 64 hex digits."""
+        new = self.new
         parts = [[part.amount, part.due_date.isoformat()] for part in self.parts]
-        text = json.dumps([parts, self.part_shares], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        agreed = [
+            new.customer_id, new.currency, new.timezone, new.due_hour, new.payment_method,
+            new.late_fee, new.auto_apply, self.policy, parts, self.part_shares,
+        ]  # fmt: skip
+        return hashlib.sha256(json.dumps(agreed, sort_keys=True).encode()).hexdigest()
 
 
-def plan(new: NewOrder, *, now: datetime) -> Plan:
+def plan(new: NewOrder, *, policy: Policy, now: datetime) -> Plan:
     """Raises InvalidSchedule, ScheduleSumMismatch, SplitExceedsAmount."""
     today = schedule.local_date(now, new.timezone)
+    _check_size(new)
     parts = _by_rule(new, new.plan, today) if isinstance(new.plan, Rule) else list(new.plan)
     _check_dates(parts, today, "first_due_date" if isinstance(new.plan, Rule) else "schedule")
     total = schedule.total(parts)
     if total != new.amount:
         raise ScheduleSumMismatch(total, new.amount, new.currency)
     shares = splits.resolve(new.split_instructions, new.amount, new.currency)
-    return Plan(parts, shares, splits.over(shares, [part.amount for part in parts]))
+    part_shares = splits.over(shares, [part.amount for part in parts])
+    return Plan(new, policy, parts, shares, part_shares)
+
+
+def _check_size(new: NewOrder) -> None:
+    """Each part is at least what a card can be charged in the currency."""
+    least = legs.MINIMUM.get(new.currency, 1)
+    if isinstance(new.plan, Rule):
+        rule = new.plan
+        sizes = {
+            "down_payment": rule.down_payment or least,
+            "amount": (new.amount - rule.down_payment) // rule.count,
+        }
+    else:
+        sizes = {f"schedule[{place}].amount": part.amount for place, part in enumerate(new.plan)}
+    for name, size in sizes.items():
+        if size < least:
+            text = f"Each part is at least {money.spoken(least, new.currency)}."
+            raise InvalidSchedule(name, "amount_too_small", text)
+
+
+def check_due_date(day: date, today: date, field: str) -> None:
+    """Raises InvalidSchedule for a date before today or too far ahead."""
+    if day < today:
+        raise InvalidSchedule(field, "date_in_past", f"Not before today, {today}.")
+    if day.year >= today.year + MAX_YEARS:
+        raise InvalidSchedule(field, "date_too_far", TOO_FAR)
 
 
 def _by_rule(new: NewOrder, rule: Rule, today: date) -> list[Part]:
     rest = new.amount - rule.down_payment
-    if rest < rule.count:
-        raise InvalidSchedule("amount", "amount_too_small", "Too little for so many parts.")
     asked = rule.installment_amount
     if asked is not None and abs(asked * rule.count - rest) >= rule.count:
         raise InvalidSchedule(
             "installment_amount", "installment_amount_mismatch",
             "It does not agree with the amount and the count.",
         )  # fmt: skip
-    if rule.first_due_date and rule.first_due_date.year >= today.year + MAX_YEARS:
-        raise InvalidSchedule("first_due_date", "date_too_far", TOO_FAR)
+    if rule.first_due_date:
+        check_due_date(rule.first_due_date, today, "first_due_date")
     amounts = schedule.amounts(rest, rule.count, rule.remainder)
     dates = schedule.dates(
         rule.first_due_date or today, rule.count + 1, rule.frequency, rule.interval
@@ -115,9 +151,7 @@ def _by_rule(new: NewOrder, rule: Rule, today: date) -> list[Part]:
 
 def _check_dates(parts: Sequence[Part], today: date, field: str) -> None:
     dates = [part.due_date for part in parts]
-    if dates[0] < today:
-        raise InvalidSchedule(field, "date_in_past", f"Not before today, {today}.")
-    if dates[-1].year >= today.year + MAX_YEARS:
-        raise InvalidSchedule(field, "date_too_far", TOO_FAR)
+    check_due_date(dates[0], today, field)
+    check_due_date(dates[-1], today, field)
     if any(later <= earlier for earlier, later in pairwise(dates)):
         raise InvalidSchedule(field, "dates_not_increasing", "Due dates must strictly increase.")

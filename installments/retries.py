@@ -13,14 +13,22 @@ from installments import schedule
 
 
 class Policy(TypedDict):
-    """Frozen onto each order. Days after the due date, and until a failed order is defaulted."""
+    """Frozen onto each order: days after the due date of the tries, and until a part is overdue;
+    days from the last failed try until the order is defaulted."""
 
     name: str
     offsets: list[int]
+    grace_days: int
     default_after_days: int
 
 
-STANDARD = Policy(name="standard", offsets=[0, 1, 3, 5, 7, 10, 14], default_after_days=30)
+STANDARD = Policy(
+    name="standard", offsets=[0, 1, 3, 5, 7, 10, 14], grace_days=0, default_after_days=30
+)
+
+
+def standard_offsets() -> list[int]:
+    return list(STANDARD["offsets"])
 
 
 def next_attempt(
@@ -32,6 +40,13 @@ def next_attempt(
         return None
     days = offsets[attempts] - offsets[attempts - 1]
     day = schedule.local_date(at, zone) + timedelta(days=days)
+    return schedule.moment(day, hour, zone)
+
+
+def planned(policy: Policy, attempts: int, *, due_date: date, zone: str, hour: int) -> datetime:
+    """When the try after the `attempts`-th is, if none comes late; of the last one, its own."""
+    offsets = policy["offsets"]
+    day = due_date + timedelta(days=offsets[min(attempts, len(offsets) - 1)])
     return schedule.moment(day, hour, zone)
 
 

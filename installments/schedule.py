@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
 
 
 class Frequency(StrEnum):
@@ -76,6 +77,12 @@ def moment(day: date, hour: int, zone: str) -> datetime:
     return datetime.combine(day, time(hour), ZoneInfo(zone)).astimezone(UTC)
 
 
+@cache
+def zones() -> set[str]:
+    """Every IANA time zone."""
+    return available_timezones()
+
+
 def local_date(at: datetime, zone: str) -> date:
     return at.astimezone(ZoneInfo(zone)).date()
 
@@ -83,20 +90,6 @@ def local_date(at: datetime, zone: str) -> date:
 def end_of(day: date, zone: str = "UTC") -> datetime:
     """The first instant after the local date."""
     return moment(day + timedelta(days=1), 0, zone)
-
-
-def read_as_of(text: str) -> datetime:
-    """A moment with its offset, or a date's last instant in UTC. Raises ValueError."""
-    if DATE.fullmatch(text):
-        return end_of(date.fromisoformat(text)) - timedelta(microseconds=1)
-    message = "A date (YYYY-MM-DD) or a time with its offset."
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ValueError(message) from error
-    if at.tzinfo is None:
-        raise ValueError(message)
-    return at
 
 
 def total(parts: Sequence[Part]) -> int:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import zoneinfo
 from datetime import date
-from functools import cache
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from charges.serializers import (
+    FailureField,
     PaymentMethodIdField,
     ShareResource,
     SplitInstructionsField,
     StoredField,
+    check_amount_or_percentage,
 )
-from installments.models import InstallmentStatus, OrderStatus
+from installments import schedule
+from installments.models import Change, InstallmentStatus, OrderStatus
 from installments.schedule import DATE, Frequency, Remainder
 from partners.serializers import (
     Body,
@@ -33,6 +34,7 @@ from wallets.fields import AmountField, CurrencyField, MoneyField
 
 MAX_COUNT = 60
 MAX_INTERVAL = 52
+MAX_GRACE_DAYS = 365
 RULE_ONLY = [
     "frequency", "interval", "first_due_date", "down_payment", "remainder", "installment_amount",
 ]  # fmt: skip
@@ -47,18 +49,13 @@ class DueDateField(serializers.DateField):
         return super().to_internal_value(value)
 
 
-@cache
-def zones() -> set[str]:
-    return zoneinfo.available_timezones()
-
-
 @extend_schema_field({"type": "string", "example": "Europe/Berlin"})
 class TimezoneField(TextField):
     """An IANA time zone name."""
 
     def to_internal_value(self, data: Any) -> str:
         text = super().to_internal_value(data)
-        if text not in zones():
+        if text not in schedule.zones():
             raise serializers.ValidationError(
                 "An IANA time zone, like Europe/Berlin.", "unknown_timezone"
             )
@@ -68,6 +65,19 @@ class TimezoneField(TextField):
 class PartBody(Body):
     amount = AmountField()
     due_date = DueDateField()
+
+
+class LateFeeBody(Body):
+    """What a part costs on top when it is unpaid `grace_days` after it became overdue."""
+
+    amount = AmountField(required=False)
+    percentage = AmountField(required=False)
+    grace_days = CountField(min_value=0, max_value=MAX_GRACE_DAYS, default=0)
+    cap = AmountField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        check_amount_or_percentage(attrs)
+        return attrs
 
 
 class OrderBody(Body):
@@ -87,11 +97,15 @@ class OrderBody(Body):
         child=PartBody(), min_length=1, max_length=MAX_COUNT, required=False
     )
     timezone = TimezoneField(default="UTC", max_length=64)
+    due_hour = CountField(min_value=0, max_value=23, required=False)
     payment_method = PaymentMethodIdField(required=False, default="")
     split_instructions = SplitInstructionsField()
+    late_fee = LateFeeBody(required=False)
+    auto_apply = FlagField(default=False)
     description = TextField(max_length=500, required=False, default="", allow_blank=True)
     metadata = MetadataField()
     activate = FlagField(default=True)
+    preview_hash = TextField(max_length=64, required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("schedule" in attrs) == ("installment_count" in attrs):
@@ -104,19 +118,71 @@ class OrderBody(Body):
         return attrs
 
 
+class ReasonBody(Body):
+    """Why it is done: kept with the revision."""
+
+    reason = TextField(max_length=500, required=False, default="", allow_blank=True)
+
+
+class ResumeBody(ReasonBody):
+    """`keep`: dates stay, what is late is due at once; `shift`: as much later as it was paused."""
+
+    dates = serializers.ChoiceField(choices=["keep", "shift"], required=False, default="keep")
+
+
+class OrderChanges(ReasonBody):
+    """What is not named stays. A `payment_method` of null is the customer's default card."""
+
+    payment_method = PaymentMethodIdField(required=False, allow_null=True)
+    auto_apply = FlagField(required=False)
+
+
+class InstallmentChanges(ReasonBody):
+    due_date = DueDateField()
+
+
 class InstallmentResource(Resource):
     id = serializers.UUIDField()
     order_id = serializers.UUIDField()
     installment_number = serializers.IntegerField()
     amount = MoneyField()
+    late_fee = MoneyField()
     due_date = serializers.DateField()
     status = serializers.ChoiceField(choices=InstallmentStatus.choices)
     attempts = serializers.IntegerField()
     next_attempt_at = InstantField(allow_null=True)
+    failure = FailureField()
     charge_id = serializers.UUIDField(allow_null=True)
     paid_at = InstantField(allow_null=True)
     created_at = InstantField()
     updated_at = InstantField()
+
+
+class RetryPolicyResource(Resource):
+    """Days after the due date of the tries, and until a part is overdue; days from the last failed
+    try until the order is defaulted."""
+
+    name = serializers.CharField()
+    offsets = serializers.ListField(child=serializers.IntegerField())
+    grace_days = serializers.IntegerField()
+    default_after_days = serializers.IntegerField()
+
+
+@extend_schema_field(RetryPolicyResource())
+class RetryPolicyField(serializers.ReadOnlyField):
+    """As it was copied onto the order."""
+
+
+class LateFeeResource(Resource):
+    amount = serializers.CharField(allow_null=True)
+    percentage = serializers.CharField(allow_null=True)
+    grace_days = serializers.IntegerField()
+    cap = serializers.CharField(allow_null=True)
+
+
+@extend_schema_field(LateFeeResource(allow_null=True))
+class LateFeeField(serializers.ReadOnlyField):
+    """The terms as they were agreed on; null for none."""
 
 
 class OrderResource(Resource):
@@ -133,7 +199,11 @@ class OrderResource(Resource):
     frequency = serializers.SerializerMethodField()
     interval = serializers.IntegerField(allow_null=True)
     timezone = serializers.CharField()
+    due_hour = serializers.IntegerField()
     remainder = serializers.SerializerMethodField()
+    retry_policy = RetryPolicyField()
+    late_fee = LateFeeField()
+    late_fees = serializers.SerializerMethodField()
     payment_method = serializers.SerializerMethodField()
     split_instructions = StoredField()
     description = serializers.CharField()
@@ -143,10 +213,15 @@ class OrderResource(Resource):
     created_at = InstantField()
     updated_at = InstantField()
     activated_at = InstantField(allow_null=True)
+    paused_at = InstantField(allow_null=True)
     completed_at = InstantField(allow_null=True)
 
     def get_installment_amount(self, order: Any) -> str:
         return money.text(order.installments.all()[0].amount, order.currency)
+
+    @extend_schema_field(serializers.CharField(help_text="Of all parts, paid or owed."))
+    def get_late_fees(self, order: Any) -> str:
+        return money.text(sum(part.late_fee for part in order.installments.all()), order.currency)
 
     @extend_schema_field(
         serializers.ChoiceField(choices=[f.value for f in Frequency], allow_null=True)
@@ -169,11 +244,30 @@ class OrderResource(Resource):
         return [InstallmentResource.render(part) for part in order.installments.all()]
 
 
+class RevisionResource(Resource):
+    """One change of an order; `before` and `after` name what differs, as the order shows it."""
+
+    id = serializers.UUIDField()
+    order_id = serializers.UUIDField()
+    number = serializers.IntegerField()
+    change = serializers.ChoiceField(choices=Change.choices)
+    before = serializers.DictField()
+    after = serializers.DictField()
+    reason = serializers.CharField()
+    created_at = InstantField()
+
+
 class PreviewPart(Resource):
+    """`shortfall` is what neither the wallet nor a card would pay today."""
+
     installment_number = serializers.IntegerField()
     amount = serializers.CharField()
     due_date = serializers.DateField()
+    due_at = InstantField()
     split_shares = ShareResource(many=True)
+    wallet_amount = serializers.CharField()
+    external_amount = serializers.CharField()
+    shortfall = serializers.CharField()
 
 
 class PreviewRetries(Resource):
@@ -185,6 +279,7 @@ class PreviewFunding(Resource):
     wallet_available = serializers.CharField()
     wallet_amount = serializers.CharField()
     external_amount = serializers.CharField()
+    shortfall = serializers.CharField()
 
 
 class PreviewResource(Resource):

@@ -4,12 +4,13 @@ from celery import shared_task
 from django.utils import timezone
 
 from installments import services
+from installments.as_of import AsOf
 from partners import actors
 
 
 @shared_task(name="installments.sweep")
 def sweep() -> int:
     started_at = timezone.now()
-    swept = services.sweep(as_of=started_at, by=actors.system("due_sweep"), now=started_at)
+    swept = services.sweep(as_of=AsOf(started_at), by=actors.system("due_sweep"), now=started_at)
     services.record_sweep(swept=swept, started_at=started_at, finished_at=timezone.now())
     return swept.collected

@@ -29,6 +29,7 @@ PAGES: dict[str, list[tuple[str, str, str]]] = {
     "Payments": [
         ("Orders", "receipt_long", "installments.installmentorder"),
         ("Installments", "event_repeat", "installments.installment"),
+        ("Revisions", "edit_note", "installments.revision"),
         ("Charges", "payments", "charges.charge"),
         ("Refunds", "undo", "charges.refund"),
         ("Disputes", "gavel", "charges.dispute"),
@@ -54,6 +55,7 @@ PAGES: dict[str, list[tuple[str, str, str]]] = {
     "Partners": [
         ("Partners", "storefront", "partners.partner"),
         ("API keys", "key", "partners.apikey"),
+        ("Collection policies", "rule", "installments.collectionpolicy"),
     ],
     "Operation": [
         ("Sweeps", "mop", "installments.sweep"),

@@ -14,6 +14,7 @@ from charges import services as charges
 from charges.models import Charge, ChargeStatus
 from charges.splits import Instruction
 from installments import services as installments
+from installments.as_of import AsOf
 from installments.planning import NewOrder, Rule
 from installments.schedule import Frequency
 from partners import actors
@@ -183,7 +184,7 @@ def _agree(
 
 
 def _collect(now: datetime) -> None:
-    installments.sweep(as_of=now, by=BY, now=now)
+    installments.sweep(as_of=AsOf(now), by=BY, now=now)
     for charge_id in charges.unfinished():
         charges.collect(charge_id=charge_id, by=BY, now=now)
 

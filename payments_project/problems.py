@@ -142,6 +142,14 @@ DOMAIN: dict[type[Exception], Problem] = {
         409, "charge_in_progress", "A charge is in progress",
         "An earlier charge of this installment has no outcome yet. Wait for its webhook.",
     ),
+    installments.OrderDisputed: Problem(
+        409, "order_disputed", "A payment of the order is disputed",
+        "The order is paused until the dispute ends; winning it resumes the order by itself.",
+    ),
+    installments.PreviewOutdated: Problem(
+        409, "preview_outdated", "The order would differ from its preview",
+        "A day, a wallet's recipients or your collection policy changed since. Preview it again.",
+    ),
 }  # fmt: skip
 
 UNAVAILABLE = DOMAIN[charges.ProcessorAway]

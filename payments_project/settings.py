@@ -175,6 +175,7 @@ CELERY_RESULT_BACKEND = env.text("CELERY_RESULT_BACKEND", CELERY_BROKER_URL)
 CACHE_URL = env.text("CACHE_URL", CELERY_BROKER_URL)
 CELERY_TIMEZONE = "UTC"
 CELERY_TASK_IGNORE_RESULT = True
+CELERY_RESULT_EXPIRES = None  # there are none to clean up
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -185,7 +186,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 3600,
 }
 CELERY_REDIS_SOCKET_CONNECT_TIMEOUT = 2
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "payments_project.beat:DeclaredScheduler"
 # Tasks that look for work, and how many seconds apart.
 SWEEPS = {
     "installments.sweep": 60,
@@ -195,7 +196,11 @@ SWEEPS = {
     "webhooks.sync_operator_endpoints": 60,
 }
 CELERY_BEAT_SCHEDULE = {
-    name: {"task": name, "schedule": timedelta(seconds=seconds), "options": {"expires": seconds}}
+    name: {
+        "task": name,
+        "schedule": timedelta(seconds=seconds),
+        "options": {"expire_seconds": seconds},
+    }
     for name, seconds in SWEEPS.items()
 }
 SWEEP_STALE_AFTER = timedelta(minutes=5)
@@ -210,8 +215,13 @@ STRIPE_WEBHOOK_SECRETS = env.items("STRIPE_WEBHOOK_SECRET")
 if not DEBUG:
     env.required("STRIPE_WEBHOOK_SECRET", "Stripe signs its callbacks with it.")
 # Charges tell whoever ordered them, in the same transaction (docs/decisions/0004-layers.md).
-CHARGE_OWNER = "installments.collection"
+CHARGE_OWNER = "installments.owner"
+# Called with customer, by and now after a wallet was credited.
+WALLET_CREDITED = "installments.services.settle_late"
+# For new orders that do not say it.
 INSTALLMENT_DUE_HOUR = env.number("INSTALLMENT_DUE_HOUR", 9)
+# How long before its due hour a part is announced; 0: not at all.
+DUE_SOON = timedelta(days=env.number("INSTALLMENT_DUE_SOON_DAYS", 3))
 
 # Webhooks ----------------------------------------------------------------------------------
 
@@ -229,6 +239,7 @@ EVENT_TYPES = [
     "charge.disputed",
     "charge.dispute_closed",
     "refund.failed",
+    "installment.due_soon",
     "installment.paid",
     "installment.overdue",
     "installment.failed",
@@ -238,6 +249,7 @@ EVENT_TYPES = [
     "installment_order.defaulted",
     "installment_order.paused",
     "installment_order.resumed",
+    "installment_order.revised",
     "wallet.credited",
     "wallet.debited",
 ]

@@ -56,6 +56,7 @@ class Account(models.TextChoices):
     CARD = "card"
     REVENUE = "revenue"
     RECEIVABLE = "receivable"
+    LATE_FEE = "late_fee"
 
 
 class Kind(models.TextChoices):

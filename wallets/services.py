@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.utils.module_loading import import_string
 
 from partners import idempotency
 from partners.actors import Actor
@@ -91,7 +94,8 @@ def set_active(*, wallet: Wallet, is_active: bool, now: datetime) -> Wallet:
 
 
 def credit(*, partner_id: UUID, movement: Movement, by: Actor, now: datetime) -> Moved:
-    """The wallet has the amount more, from the partner's funding; `wallet.credited` is published.
+    """The wallet has the amount more, from the partner's funding; `wallet.credited` is published,
+    and after the commit settings.WALLET_CREDITED is called.
 
     Raises WalletNotFound, ReferenceExists, IdempotencyKeyReused.
     """
@@ -136,6 +140,9 @@ def _post(
         data=WalletResource.render(wallet),
     )
     events.publish([fact], by=by, now=now)
+    if kind == Kind.CREDIT:
+        credited = import_string(settings.WALLET_CREDITED)
+        transaction.on_commit(partial(credited, customer=key, by=by, now=now), robust=True)
     return _entry(posting.id)
 
 

@@ -52,17 +52,24 @@ def story(charge: Charge) -> SafeString:
     return render_to_string("admin/charges/timeline.html", {"entries": entries})
 
 
-def back(name: str, field: str) -> object:
-    """What went back of a leg; nothing on the page while nothing did."""
+def some(name: str, field: str) -> object:
+    """An amount that most charges have nothing of: left out of the page then."""
     show = amount(field)
     return column(name, lambda row: show(row) if getattr(row, field) else None)
 
 
+def follows(charge: Charge) -> object:
+    """When another charge tried again, or why none did, as it was when this one failed."""
+    return charge.failure and (charge.retry_at or charge.failure["why_not"])
+
+
 TIMELINE = column("timeline", story)
+FOLLOWS = column("tried again", follows)
+LATE_FEE = some("late fee", "late_fee")
 BACK = [
-    back("refunded, of the wallet leg", "wallet_refunded"),
-    back("refunded, of the card leg", "external_refunded"),
-    back("lost to disputes", "external_reversed"),
+    some("refunded, of the wallet leg", "wallet_refunded"),
+    some("refunded, of the card leg", "external_refunded"),
+    some("lost to disputes", "external_reversed"),
 ]
 
 
@@ -82,7 +89,7 @@ class ChargeAdmin(Decider, ReadOnlyAdmin):
     fieldsets = [
         (None, {"fields": ["id", STATUS, CUSTOMER, "description", PARTNER]}),
         ("Timeline", {"fields": [TIMELINE]}),
-        ("Money", {"fields": [amount("amount"), *LEGS, *BACK, SHARES]}),
+        ("Money", {"fields": [amount("amount"), *LEGS, LATE_FEE, *BACK, SHARES]}),
         (
             "Collection",
             {
@@ -97,7 +104,7 @@ class ChargeAdmin(Decider, ReadOnlyAdmin):
             {
                 "fields": [
                     CATEGORY, "failure_code", "failure_decline_code", "failure_advice_code",
-                    "failure_message",
+                    "failure_message", FOLLOWS,
                 ]
             },
         ),

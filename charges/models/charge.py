@@ -38,6 +38,7 @@ SOURCES: dict[ChargeStatus, list[ChargeStatus]] = {
 OPEN = [S.PENDING, S.PROCESSING, S.REQUIRES_ACTION, S.UNKNOWN]
 WITH_PROCESSOR = [S.PROCESSING, S.UNKNOWN, S.REQUIRES_ACTION]
 """The card leg is claimed and has no outcome yet."""
+NOBODY_RETRIES = "A charge that no installment order asked for is not tried again by itself."
 DISPUTE_OPEN = ["needs_response", "under_review"]
 """Stripe's states of a dispute that holds the money back; inquiries are `warning_…`."""
 
@@ -81,8 +82,17 @@ class Charge(models.Model):
     action_expires_at = models.DateTimeField(null=True, blank=True)
     split_instructions = models.JSONField(default=list)
     split_shares = models.JSONField(default=list)
-    installment_id = models.UUIDField(null=True, blank=True)
+    late_fee = models.BigIntegerField(default=0, help_text="Of the amount; nobody shares in it.")
+    installment_id = models.UUIDField(
+        null=True, blank=True, help_text="Empty with an order: the charge pays off what was left."
+    )
     installment_order_id = models.UUIDField(null=True, blank=True)
+    retry_at = models.DateTimeField(
+        null=True, blank=True, help_text="When another charge tries again, if this one fails."
+    )
+    no_retry = models.CharField(
+        max_length=200, blank=True, help_text="Why none does, if this one fails."
+    )
     description = models.CharField(max_length=500, blank=True)
     metadata = models.JSONField(default=dict)
     failure_code = models.CharField(max_length=64, blank=True)
@@ -131,7 +141,24 @@ class Charge(models.Model):
                 condition=Q(installment_id__isnull=False, status__in=[*OPEN, S.SUCCEEDED]),
                 name="charges_charge_one_live_per_installment",
             ),
+            models.UniqueConstraint(
+                fields=["installment_order_id"],
+                condition=Q(
+                    installment_id=None,
+                    installment_order_id__isnull=False,
+                    status__in=[*OPEN, S.SUCCEEDED],
+                ),
+                name="charges_charge_one_live_pay_off_per_order",
+            ),
             models.CheckConstraint(condition=Q(amount__gt=0), name="charges_charge_amount"),
+            models.CheckConstraint(
+                condition=Q(late_fee__gte=0, late_fee__lt=F("amount")),
+                name="charges_charge_late_fee_in_amount",
+            ),
+            models.CheckConstraint(
+                condition=Q(installment_id=None) | Q(installment_order_id__isnull=False),
+                name="charges_charge_installment_has_order",
+            ),
             models.CheckConstraint(
                 condition=Q(wallet_amount=0, external_amount=0)
                 | Q(
@@ -202,6 +229,11 @@ class Charge(models.Model):
                 condition=Q(next_attempt_at__isnull=False),
                 name="charges_charge_due",
             ),
+            models.Index(
+                fields=["partner", "customer_id", "failed_at"],
+                condition=Q(failed_at__isnull=False, external_amount__gt=0),
+                name="charges_charge_declined",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -218,6 +250,12 @@ class Charge(models.Model):
         return "+".join(legs) or None
 
     @property
+    def revenue(self) -> int:
+        """What is left to the partner, the late fee apart."""
+        shared = sum(int(share["amount"]) for share in self.split_shares)
+        return self.amount - self.late_fee - shared
+
+    @property
     def amount_refunded(self) -> int:
         """By refunds pending and succeeded; lost disputes are not among them."""
         return self.wallet_refunded + self.external_refunded
@@ -229,7 +267,12 @@ class Charge(models.Model):
         return "full" if self.amount_refunded == self.amount else "partial"
 
     @property
-    def failure(self) -> dict[str, str | None] | None:
+    def is_owned(self) -> bool:
+        """An order asked for it, and hears what becomes of it."""
+        return self.installment_order_id is not None
+
+    @property
+    def failure(self) -> dict[str, Any] | None:
         if not self.failure_code:
             return None
         known = declines.look_up(
@@ -241,6 +284,9 @@ class Charge(models.Model):
             "advice_code": self.failure_advice_code or None,
             "category": known.category,
             "message": self.failure_message,
+            "will_retry": self.retry_at is not None,
+            "next_attempt_at": self.retry_at,
+            "why_not": None if self.retry_at else self.no_retry or NOBODY_RETRIES,
         }
 
     @property

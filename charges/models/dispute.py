@@ -30,6 +30,7 @@ class Dispute(models.Model):
         default=0, help_text="Of the card leg, what losing it took."
     )
     split_reversals = models.JSONField(default=list)
+    late_fee_reversed = models.BigIntegerField(default=0)
     needs_review = models.CharField(max_length=300, blank=True)
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)

@@ -67,6 +67,7 @@ class Refund(models.Model):
         Wallet, null=True, blank=True, on_delete=models.PROTECT, db_index=False
     )
     split_reversals = models.JSONField(default=list)
+    late_fee_reversed = models.BigIntegerField(default=0)
     reason = models.CharField(max_length=500, blank=True)
     status = models.CharField(max_length=16, choices=RefundStatus.choices)
     external_refund_id = models.CharField(  # noqa: DJ001 -- unique

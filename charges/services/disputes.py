@@ -78,7 +78,7 @@ def _follow(charge: Charge, theirs: CardDispute, *, by: Actor, now: datetime) ->
     dispute.save()
     _mark(charge, dispute, now)
     events.publish([collection.fact(charge, name) for name in told], by=by, now=now)
-    if charge.installment_id and told:
+    if charge.is_owned and told:
         collection.owner().disputed(charge, by=by, now=now)
     return f"The dispute is {dispute.status}."
 
@@ -112,7 +112,7 @@ def _lose(charge: Charge, dispute: Dispute, *, by: Actor, now: datetime) -> None
     if not taken:
         return
     dispute.external_leg = taken
-    dispute.split_reversals = returns.give_back(
+    dispute.split_reversals, dispute.late_fee_reversed = returns.give_back(
         charge,
         to_card=taken,
         to_wallet=0,

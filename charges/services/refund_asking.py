@@ -102,7 +102,7 @@ def _settle(
 
 def succeed(charge: Charge, row: Refund, *, by: Actor, now: datetime) -> None:
     """The refund is in the ledger, with what recipients gave back, and told."""
-    row.split_reversals = returns.give_back(
+    row.split_reversals, row.late_fee_reversed = returns.give_back(
         charge,
         to_card=row.external_amount,
         to_wallet=row.wallet_amount,

@@ -152,7 +152,7 @@ def test_a_charge_shows_what_the_contract_names(api, ada):
     assert list(charged(api)) == [
         "id", "customer_id", "amount", "currency", "status", "payment_method", "wallet_amount",
         "external_amount", "external_charge_id", "split_instructions", "split_shares",
-        "installment_id", "installment_order_id", "description", "metadata", "failure",
+        "late_fee", "installment_id", "installment_order_id", "description", "metadata", "failure",
         "next_action", "amount_refunded", "refund_status", "dispute_status", "created_at",
         "updated_at", "succeeded_at", "failed_at",
     ]  # fmt: skip

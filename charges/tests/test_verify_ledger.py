@@ -53,6 +53,10 @@ BROKEN_REFUND_BY = {
         "charges_refund",
         "SET split_reversals = '[]'",
     ),
+    "a late fee goes back with its charge, and all of it when all went back": (
+        "charges_charge",
+        "SET late_fee = 1 WHERE wallet_refunded > 0",
+    ),
     "a lost dispute is in the ledger once, as it says": (
         "charges_dispute",
         "SET external_leg = external_leg - 1",

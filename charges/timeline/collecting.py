@@ -173,24 +173,28 @@ def _failed(story: Story, at: datetime) -> Iterator[Entry]:
         "failed",
         f"The charge failed: {failure.get('message')} {known.meaning} A {known.category} "
         f"decline: {declines.MEANING[known.category]}{_released(story)}",
-        failure,
+        {**failure, "next_attempt_at": time(failure.get("next_attempt_at"))},
     )
-    if story.charge.installment_id and (outlook := collection.owner().outlook(story.charge)):
+    if story.charge.is_owned and (outlook := collection.owner().outlook(story.charge)):
         yield Entry(at, "outlook", outlook)
 
 
 def _shares(story: Story, at: datetime) -> Iterator[Entry]:
     charge = story.charge
-    if not charge.split_shares:
+    if not charge.split_shares and not charge.late_fee:
         return
     shares = shown_shares(charge.split_shares, charge.currency)
-    revenue = charge.amount - sum(share["amount"] for share in charge.split_shares)
-    words = ", ".join(f"{share['recipient']} {share['amount']}" for share in shares)
+    words = [f"{share['recipient']} {share['amount']}" for share in shares]
+    words += [f"late fee {story.money(charge.late_fee)}"] if charge.late_fee else []
     yield Entry(
         at,
         "shares",
-        f"Shared: {words}; revenue {story.money(revenue)}.",
-        {"split_shares": shares, "revenue": story.amount(revenue)},
+        f"Shared: {', '.join(words)}; revenue {story.money(charge.revenue)}.",
+        {
+            "split_shares": shares,
+            "late_fee": story.amount(charge.late_fee),
+            "revenue": story.amount(charge.revenue),
+        },
     )
 
 

@@ -10,7 +10,8 @@ from django.db import connection
 from charges import services as charges
 from charges.models import Charge
 from installments import planning, services
-from installments.models import Installment
+from installments.as_of import AsOf
+from installments.models import Installment, Revision
 from installments.schedule import Part
 from partners.actors import Actor
 from webhooks.models import Event
@@ -37,7 +38,7 @@ def daily(count, amount=100, first="02-01"):
 
 
 def sweep(now, **options):
-    return services.sweep(as_of=now, by=BY, now=now, **options)
+    return services.sweep(as_of=AsOf(now), by=BY, now=now, **options)
 
 
 def collect_cards():
@@ -51,6 +52,33 @@ def process(part, now):
 
 def cancel(order, now):
     return services.cancel_order(order_id=order.id, by=BY, now=now)
+
+
+def pause(order, now, **more):
+    return services.pause_order(order_id=order.id, by=BY, now=now, **more)
+
+
+def resume(order, now, *, shift=False):
+    return services.resume_order(order_id=order.id, is_shifted=shift, by=BY, now=now)
+
+
+def pay_off(order, now):
+    return services.pay_off(order_id=order.id, by=BY, now=now)
+
+
+def reschedule(part, due_date, now):
+    day = date.fromisoformat(due_date)
+    return services.reschedule_installment(installment_id=part.id, due_date=day, by=BY, now=now)
+
+
+def change(order, now, **terms):
+    return services.change_order(order_id=order.id, new=services.NewTerms(**terms), by=BY, now=now)
+
+
+def revisions(order):
+    """(number, change, before, after) of each."""
+    found = Revision.objects.filter(order=order).order_by("number")
+    return list(found.values_list("number", "change", "before", "after"))
 
 
 def part(order, number=1):

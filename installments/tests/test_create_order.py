@@ -59,8 +59,9 @@ def test_an_installment_shows_what_the_contract_names(api):
     (part, *_) = create(api)["installments"]
 
     assert set(part) == {
-        "id", "order_id", "installment_number", "amount", "due_date", "status", "attempts",
-        "next_attempt_at", "charge_id", "paid_at", "created_at", "updated_at",
+        "id", "order_id", "installment_number", "amount", "late_fee", "due_date", "status",
+        "attempts", "next_attempt_at", "failure", "charge_id", "paid_at", "created_at",
+        "updated_at",
     }  # fmt: skip
 
 

@@ -68,8 +68,9 @@ def test_a_dry_run_prints_the_parts_and_totals_and_writes_nothing(agree, wallet)
 
     assert str(stories.part(order, 2).id) in told
     assert str(yen.id) in told
-    assert "66.67 USD" in told
-    assert "500 JPY" in told
+    assert "33.34 USD: 33.34 by wallet" in told
+    assert "Would take 66.67 USD from wallets, 0.00 from cards; 0.00 could not" in told
+    assert "500 JPY: neither wallet nor card covers it" in told
     assert (statuses(order), statuses(yen)) == (["pending"] * 3, ["pending"])
     assert (Event.objects.count(), Sweep.objects.count()) == (events, 0)
 
@@ -83,7 +84,7 @@ def test_a_dry_run_honours_order_and_limit(agree):
 
     told = run("--as-of", "2024-05-01", "--dry-run", "--order", str(order.id), "--limit", "2")
 
-    assert "66.67 USD" in told
+    assert "66.67 could not be collected" in told
     assert str(other.id) not in told
 
 

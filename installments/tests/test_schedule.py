@@ -140,25 +140,3 @@ def test_a_date_ends_where_the_next_begins_in_every_zone(day, zone):
 )
 def test_a_local_hour_is_this_instant(day, hour, zone, utc):
     assert schedule.moment(day, hour, zone) == datetime.fromisoformat(utc).replace(tzinfo=UTC)
-
-
-def test_as_of_a_date_covers_its_last_second_and_not_the_next_day():
-    as_of = schedule.read_as_of("2024-02-29")
-
-    assert datetime(2024, 2, 29, 23, 59, 59, tzinfo=UTC) <= as_of
-    assert as_of <= datetime(2024, 3, 1, tzinfo=UTC)
-
-
-def test_as_of_a_moment_keeps_its_offset():
-    as_of = schedule.read_as_of("2024-02-29T09:00:00+02:00")
-
-    assert as_of == datetime(2024, 2, 29, 7, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["2024-02-30", "20240229", "2024-W09-4", "2024-02-29T09:00", "tomorrow", "", "٢٠٢٤-01-01"],
-)
-def test_another_form_of_as_of_is_refused(text):
-    with pytest.raises(ValueError):
-        schedule.read_as_of(text)

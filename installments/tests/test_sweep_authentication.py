@@ -64,11 +64,11 @@ def test_a_cardholder_who_does_not_come_leaves_the_part_to_the_next_try(waiting,
     part = stories.part(waiting)
     assert statuses(waiting)[0] == "pending"
     assert part.next_attempt_at == at("03-02", minute=0)
-    assert InstallmentOrder.objects.get().refused_card == ""
+    assert InstallmentOrder.objects.get().refused_cards == []
 
 
 def test_the_last_try_that_expires_fails_the_part(waiting):
-    Installment.objects.update(next_attempt_at=None)
+    Installment.objects.filter(order=waiting, status="processing").update(next_attempt_at=None)
     charge = charge_of(waiting)
 
     charges.collect(charge_id=charge.id, by=BY, now=charge.action_expires_at)
@@ -83,7 +83,7 @@ def stopped(api, partner, agree, sandbox, now):
     body = {"customer_id": "ada", "payment_method": "pm_card_visa"}
     saved = api.post("/payment-methods", body).json()["payment_method"]
     order = agree("ada", TWO)
-    InstallmentOrder.objects.update(refused_card=saved)
+    InstallmentOrder.objects.update(refused_cards=[LOST, saved])
     stories.sweep(at("03-01"))
     assert charge_of(order).failure_code == "insufficient_funds"
     return order, saved
@@ -99,6 +99,7 @@ def test_a_renewed_card_is_asked_again(stopped, now):
     stories.collect_cards()
 
     assert statuses(order)[0] == "paid"
+    assert InstallmentOrder.objects.get().refused_cards == [LOST]
 
 
 def test_an_update_that_renews_nothing_lifts_nothing(stopped, now):
@@ -107,14 +108,14 @@ def test_an_update_that_renews_nothing_lifts_nothing(stopped, now):
 
     hear("payment_method.updated", saved, now)
 
-    assert InstallmentOrder.objects.get().refused_card == saved
+    assert InstallmentOrder.objects.get().refused_cards == [LOST, saved]
 
 
 def test_another_card_is_asked_instead_of_a_stopped_one(api, agree, sandbox):
     order = agree("ada", TWO, payment_method=LOST)
     stories.sweep(at("03-01"))
     stories.collect_cards()
-    assert InstallmentOrder.objects.get().refused_card == LOST
+    assert InstallmentOrder.objects.get().refused_cards == [LOST]
 
     api.post("/payment-methods", {"customer_id": "ada", "payment_method": "pm_card_visa"})
     stories.sweep(at("03-02"))
@@ -156,20 +157,19 @@ def test_the_timeline_of_an_old_try_names_the_later_one(api, agree, sandbox):
     assert told(api, first) == [f"A later charge took its place: {second.id}."]
 
 
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"status": "canceled", "next_attempt_at": None}, "Its order is canceled"),
-        ({"next_attempt_at": None}, "The schedule of retries is used up"),
-    ],
-)
-def test_the_timeline_says_that_nothing_follows(api, agree, sandbox, change, words):
+def test_the_timeline_says_that_nothing_follows_a_cancellation(api, agree, sandbox):
     order = agree("ada", TWO, payment_method="pm_card_chargeDeclined")
     stories.sweep(at("03-01"))
     stories.collect_cards()
-    kept = Installment.objects.filter(order=order, installment_number=1)
-    before = kept.values("status", "next_attempt_at").get()
-    kept.update(**change)
+    stories.cancel(order, at("03-01"))
 
-    assert told(api, Charge.objects.get())[0].startswith(words)
-    kept.update(**before)
+    assert told(api, Charge.objects.get()) == ["Its order is canceled: it is not tried again."]
+
+
+def test_the_timeline_says_that_the_tries_are_used_up(api, agree, sandbox):
+    order = agree("ada", TWO[:1], payment_method="pm_card_chargeDeclined")
+    for day in ("03-01", "03-02", "03-04", "03-06", "03-08", "03-11", "03-15"):
+        stories.sweep(at(day))
+        stories.collect_cards()
+
+    assert told(api, charge_of(order))[0].startswith("The schedule of retries is used up")

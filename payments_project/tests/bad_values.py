@@ -53,6 +53,7 @@ BY_CLASS = {
         "2099-001", "01/02/2099", "2099-01-01T00:00:00", "٢٠٩٩-٠١-٠١", "0000-01-01", "2001-01-01",
         "9999-12-31", "2099-01-01 ",
     ],
+    Body: ["a", 5, True, [], [{}], {}, {"nope": "1.00"}],
     ListField: ["a", 5, True, {}, {"a": 1}, [5], ["nope"], [None], [[]], [{}], [True]],
 }  # fmt: skip
 
@@ -62,6 +63,8 @@ def bad_values(field):
     known = next((cls for cls in type(field).__mro__ if cls in BY_CLASS), None)
     assert known, f"say in bad_values.py what a {type(field).__name__} refuses"
     values = [*EVERYWHERE, *BY_CLASS[known]]
+    if known is CountField and field.min_value == 0:
+        values = [value for value in values if value is True or value != 0]
     if not field.allow_null:
         values.append(None)
     if known is TextField and not field.allow_blank:
@@ -84,3 +87,5 @@ def places(body, example, path=()):
         child = getattr(field, "child", None)
         if isinstance(child, Body):
             yield from places(type(child), example[name][0], (*path, name, 0))
+        if isinstance(field, Body):
+            yield from places(type(field), example[name], (*path, name))

@@ -21,7 +21,7 @@ from charges.models import Charge, Refund
 from charges.tests.steps import create, give_back, hear, hear_of_disputes
 from conftest import BY
 from installments import tasks
-from installments.models import Installment, InstallmentOrder
+from installments.models import CollectionPolicy, Installment, InstallmentOrder
 from partners.models import ApiKey, Partner
 from partners.staff import ReadOnlyAdmin, link
 from wallets.admin import amount_text
@@ -33,7 +33,7 @@ OURS = ["partners", "webhooks", "wallets", "charges", "installments"]
 MODELS = [model for app in OURS for model in apps.get_app_config(app).get_models()]
 LISTED = list(admin.site._registry)
 READ_ONLY = [m for m, page in admin.site._registry.items() if isinstance(page, ReadOnlyAdmin)]
-EDITED = {Partner, ApiKey, Endpoint}
+EDITED = {Partner, ApiKey, Endpoint, CollectionPolicy}
 SCRIPT = "<script>alert(1)</script>"
 NOBODY = "http://127.0.0.1:9/hooks"
 
@@ -103,7 +103,11 @@ def make_rows(api, customer):
     charges.acknowledge(charge_id=refunded["id"], reason=SCRIPT, by=BY, now=timezone.now())
     order = {"customer_id": customer, "amount": "300.00", "installment_count": 3}
     today = timezone.now().date().isoformat()
-    api.post("/installments/orders", {**order, "first_due_date": today})
+    made = api.post("/installments/orders", {**order, "first_due_date": today}).json()
+    last = f"/installments/installments/{made['installments'][-1]['id']}"
+    api.patch(last, {"due_date": "2099-01-31", "reason": SCRIPT})
+    policy = {"name": "patient", "offsets": [0, 7], "grace_days": 3}
+    CollectionPolicy.objects.get_or_create(partner=Partner.objects.get(), defaults=policy)
     tasks.sweep()
     webhooks.deliver_due()
 
@@ -196,12 +200,20 @@ def test_a_superuser_cannot_write_rows(staff, lively, model):
 def test_nothing_of_ours_can_be_deleted(staff, lively):
     before = {model: model.objects.count() for model in MODELS}
 
-    for model in MODELS:
+    for model in set(MODELS) - {CollectionPolicy}:
         chosen = str(model.objects.first().pk)
         post(staff, page(model), action="delete_selected", _selected_action=chosen, post="yes")
         post(staff, page(model, "delete", chosen), post="yes")
 
     assert {model: model.objects.count() for model in MODELS} == before
+
+
+def test_without_its_policy_a_partner_is_back_to_the_standard(staff, lively):
+    policy = CollectionPolicy.objects.get()
+
+    post(staff, page(CollectionPolicy, "delete", policy.pk), post="yes")
+
+    assert not CollectionPolicy.objects.exists()
 
 
 # Lists -------------------------------------------------------------------------------------

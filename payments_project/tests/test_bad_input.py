@@ -9,7 +9,13 @@ from typing import Any, NamedTuple
 import pytest
 
 from charges.serializers import ChargeBody, PaymentMethodBody, RefundBody, SetupBody
-from installments.serializers import OrderBody
+from installments.serializers import (
+    InstallmentChanges,
+    OrderBody,
+    OrderChanges,
+    ReasonBody,
+    ResumeBody,
+)
 from partners.serializers import Body
 from payments_project.tests.bad_values import bad_values, places
 from payments_project.tests.conftest import dump, operations, problem
@@ -25,7 +31,8 @@ RULE = {
     "down_payment": "10.00",
     "remainder": "spread", "installment_amount": "30.00", "timezone": "UTC",
     "payment_method": "pm_card_visa", "split_instructions": BY_PERCENTAGE,
-    "description": "a sofa", "metadata": {"a": 1}, "activate": False,
+    "description": "a sofa", "metadata": {"a": 1}, "activate": False, "due_hour": 8,
+    "late_fee": {"percentage": "5", "grace_days": 3, "cap": "20.00"}, "auto_apply": True,
 }  # fmt: skip
 SCHEDULE = {
     "customer_id": "ada", "amount": "100.00", "split_instructions": BY_AMOUNT,
@@ -33,7 +40,11 @@ SCHEDULE = {
         {"amount": "60.00", "due_date": f"{NEXT_YEAR}-01-31"},
         {"amount": "40.00", "due_date": f"{NEXT_YEAR}-02-28"},
     ],
+    "late_fee": {"amount": "5.00"},
 }  # fmt: skip
+HASH = {"preview_hash": "0" * 64}
+"""Creating an order with it is refused; a preview looks at its form alone."""
+REASON = {"reason": "asked for"}
 CHARGE = {
     "customer_id": "ada", "amount": "10.00", "currency": "USD", "payment_method": "pm_card_visa",
     "use_wallet": True, "split_instructions": BY_PERCENTAGE, "description": "a",
@@ -63,7 +74,20 @@ WRITES = [
     Write("post", "/payment-methods", PaymentMethodBody, [CARD]),
     Write("post", "/payment-methods/setup", SetupBody, [SETUP]),
     Write("post", "/installments/orders", OrderBody, [RULE, SCHEDULE]),
-    Write("post", "/installments/orders/preview", OrderBody, [RULE, SCHEDULE]),
+    Write("post", "/installments/orders/preview", OrderBody, [RULE | HASH, SCHEDULE]),
+    Write(
+        "patch", "/installments/orders/{order_id}", OrderChanges,
+        [REASON | {"payment_method": "pm_card_visa", "auto_apply": True}],
+    ),
+    Write("post", "/installments/orders/{order_id}/pause", ReasonBody, [REASON]),
+    Write(
+        "post", "/installments/orders/{order_id}/resume", ResumeBody, [REASON | {"dates": "shift"}]
+    ),
+    Write("post", "/installments/orders/{order_id}/cancel", ReasonBody, [REASON]),
+    Write(
+        "patch", "/installments/installments/{installment_id}", InstallmentChanges,
+        [REASON | {"due_date": f"{NEXT_YEAR}-03-31"}],
+    ),
     Write("post", "/webhooks/endpoints", EndpointBody, [ENDPOINT]),
     Write(
         "patch", "/webhooks/endpoints/{endpoint_id}", EndpointChanges,
@@ -87,7 +111,14 @@ def ids(api):
     api.post("/wallets/ada/credit", {"amount": "50.00"})
     endpoint = api.post("/webhooks/endpoints", ENDPOINT).json()
     charge = api.post("/charges", {"customer_id": "ada", "amount": "20.00"}).json()
-    return {"customer_id": "ada", "endpoint_id": endpoint["id"], "charge_id": charge["id"]}
+    order = api.post("/installments/orders", RULE | {"activate": True}).json()
+    return {
+        "customer_id": "ada",
+        "endpoint_id": endpoint["id"],
+        "charge_id": charge["id"],
+        "order_id": order["id"],
+        "installment_id": order["installments"][1]["id"],
+    }
 
 
 def with_value(example, path, value):
@@ -118,6 +149,8 @@ def test_every_write_with_a_body_is_in_the_table():
 @write
 def test_the_examples_give_every_field(write):
     given = {name for example in write.examples for name in example}
+    if write.path == "/installments/orders":
+        given |= set(HASH)
 
     assert given == set(write.body().fields)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +13,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from charges import services as charges
-from installments import schedule, services
+from installments import services
+from installments.as_of import AsOf
+from installments.forecast import Legs
 from installments.models import Installment, InstallmentOrder
 from partners import actors
 from wallets import money
@@ -26,8 +28,14 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--as-of", metavar="D", help="a date (its end, UTC) or a time; now")
-        parser.add_argument("--dry-run", action="store_true", help="print what is due, charge none")
+        parser.add_argument(
+            "--as-of",
+            metavar="D",
+            help="a date (its end where each order lives) or a time with its offset; now",
+        )
+        parser.add_argument(
+            "--dry-run", action="store_true", help="print who would pay what, how; charge nobody"
+        )
         parser.add_argument(
             "--order",
             type=UUID,
@@ -39,7 +47,7 @@ class Command(BaseCommand):
     def handle(
         self, *, as_of: str | None, dry_run: bool, order: UUID | None, limit: int | None, **_: Any
     ) -> None:
-        at = _moment(as_of)
+        at = _as_of(as_of)
         if order and not InstallmentOrder.objects.filter(id=order).exists():
             raise CommandError(f"There is no order {order}.")
         if dry_run:
@@ -62,22 +70,35 @@ class Command(BaseCommand):
         if as_of is None and order is None and limit is None:  # all that a beat would have done
             services.record_sweep(swept=swept, started_at=started_at, finished_at=timezone.now())
         self.stdout.write(
-            f"{swept.collected} due as of {at:%Y-%m-%d %H:%M} UTC: {swept.paid} paid by wallet, "
+            f"{swept.collected} due as of {_said(at)}: {swept.paid} paid by wallet, "
             f"{swept.processing} sent to cards, {swept.failed} failed; "
-            f"{swept.overdue} became overdue, {swept.defaulted} orders defaulted."
+            f"{swept.reminded} announced, {swept.overdue} became overdue, "
+            f"{swept.late_fees} late fees, {swept.settled} settled from credits, "
+            f"{swept.defaulted} orders defaulted."
         )
 
-    def _show(self, at: datetime, order: UUID | None, limit: int | None) -> None:
-        totals: Counter[str] = Counter()
-        for part in _due(at, order, limit).iterator():
-            totals[part.currency] += part.amount
+    def _show(self, at: AsOf, order: UUID | None, limit: int | None) -> None:
+        totals: dict[str, Counter[str]] = {}
+        for part, legs in services.expect(
+            as_of=at, now=timezone.now(), order_id=order, limit=limit
+        ):
+            sums = totals.setdefault(part.currency, Counter())
+            sums.update(wallet=legs.wallet, card=legs.card, short=legs.short)
             self.stdout.write(
                 f"{part.id}  order {part.order_id} no. {part.installment_number}  "
                 f"{part.order.customer_id}  due {part.due_date}  "
-                f"{money.text(part.amount, part.currency)} {part.currency}"
+                f"{money.text(part.owed, part.currency)} {part.currency}: {_how(part, legs)}"
             )
-        shown = ", ".join(f"{money.text(sum_, code)} {code}" for code, sum_ in totals.items())
-        self.stdout.write(f"Would collect {shown or 'nothing'}.")
+        for currency, sums in totals.items():
+            wallet, card, short = (
+                money.text(sums[name], currency) for name in ("wallet", "card", "short")
+            )
+            self.stdout.write(
+                f"Would take {wallet} {currency} from wallets, {card} from cards; "
+                f"{short} could not be collected."
+            )
+        if not totals:
+            self.stdout.write("Would collect nothing.")
 
 
 def _count(text: str) -> int:
@@ -86,15 +107,25 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _due(at: datetime, order: UUID | None, limit: int | None) -> Any:
-    due = Installment.objects.due(at).select_related("order")
+def _due(at: AsOf, order: UUID | None, limit: int | None) -> Any:
+    due = Installment.objects.due(at)
     return (due.filter(order_id=order) if order else due)[:limit]
 
 
-def _moment(text: str | None) -> datetime:
+def _how(part: Installment, legs: Legs) -> str:
+    ways = [(legs.wallet, "wallet"), (legs.card, f"card {legs.card_id}")]
+    words = [f"{money.text(minor, part.currency)} by {way}" for minor, way in ways if minor]
+    return " and ".join(words) or "neither wallet nor card covers it"
+
+
+def _said(at: AsOf) -> str:
+    return f"the end of {at.day}" if at.day else f"{at.moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _as_of(text: str | None) -> AsOf:
     if text is None:
-        return timezone.now()
+        return AsOf(timezone.now())
     try:
-        return schedule.read_as_of(text).astimezone(UTC)
+        return AsOf.read(text)
     except (ValueError, OverflowError) as error:
         raise CommandError(f"--as-of {text}: {error}") from error

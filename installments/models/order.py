@@ -1,15 +1,13 @@
-"""Installment orders and their parts."""
+"""An order: the agreement, and where it stands."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Self
 
 from django.db import models
 from django.db.models import F, Q
 from uuid_utils.compat import uuid7
 
-from charges.models import Charge
 from installments.schedule import Frequency, Remainder
 from partners.models import OwnedQuerySet, Partner
 
@@ -32,7 +30,20 @@ ORDER_SOURCES: dict[OrderStatus, list[OrderStatus]] = {
 }
 
 
+NOT_COLLECTED = {
+    OrderStatus.PENDING: "nothing is collected before it is activated.",
+    OrderStatus.PAUSED: "it is tried again when the order resumes.",
+    OrderStatus.CANCELED: "it is not tried again.",
+    OrderStatus.DEFAULTED: "it is not tried again by itself.",
+}
+"""What it means for a part that its order is not active."""
+
+
 class OrderQuerySet(OwnedQuerySet["InstallmentOrder"]):
+    def with_parts(self) -> Self:
+        """Each with all that it shows: its installments and their charges."""
+        return self.prefetch_related("installments__charge")
+
     def move(self, to: OrderStatus, **stamps: Any) -> int:
         """Rows whose state allows it are in state `to`; how many were is the verdict."""
         return self.filter(status__in=ORDER_SOURCES[to]).update(status=to, **stamps)
@@ -58,10 +69,12 @@ class InstallmentOrder(models.Model):
         max_length=16, blank=True, choices=[(r.value, r.value) for r in Remainder]
     )
     timezone = models.CharField(max_length=64)
+    due_hour = models.PositiveSmallIntegerField(help_text="Local hour from which a part is due.")
     retry_policy = models.JSONField()
+    late_fee = models.JSONField(null=True, blank=True, help_text="Its terms; empty: none.")
     card = models.CharField(max_length=255, blank=True, help_text="Stripe's pm_… to charge.")
-    refused_card = models.CharField(
-        max_length=255, blank=True, help_text="The card that a hard decline stopped."
+    refused_cards = models.JSONField(
+        default=list, blank=True, help_text="Cards that a hard decline stopped."
     )
     split_instructions = models.JSONField(default=list)
     auto_apply = models.BooleanField(default=False)
@@ -73,6 +86,10 @@ class InstallmentOrder(models.Model):
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
     activated_at = models.DateTimeField(null=True, blank=True)
+    paused_at = models.DateTimeField(null=True, blank=True)
+    is_paused_on_request = models.BooleanField(
+        default=False, help_text="The end of a dispute alone does not resume it."
+    )
     completed_at = models.DateTimeField(null=True, blank=True)
     canceled_at = models.DateTimeField(null=True, blank=True)
     defaulted_at = models.DateTimeField(null=True, blank=True)
@@ -100,12 +117,21 @@ class InstallmentOrder(models.Model):
                 name="installments_installmentorder_activated_at",
             ),
             models.CheckConstraint(
+                condition=Q(status=OrderStatus.PAUSED, paused_at__isnull=False)
+                | (~Q(status=OrderStatus.PAUSED) & Q(paused_at=None, is_paused_on_request=False)),
+                name="installments_installmentorder_paused_at",
+            ),
+            models.CheckConstraint(
+                condition=Q(due_hour__lte=23), name="installments_installmentorder_due_hour"
+            ),
+            models.CheckConstraint(
                 condition=~Q(status=OrderStatus.CANCELED) | Q(canceled_at__isnull=False),
                 name="installments_installmentorder_canceled_at",
             ),
         ]
         indexes = [
             models.Index(fields=["partner", "-id"], name="installments_order_partner"),
+            models.Index(fields=["partner", "customer_id", "-id"], name="installments_order_owner"),
             models.Index(
                 fields=["default_at"],
                 condition=Q(default_at__isnull=False, status=OrderStatus.ACTIVE),
@@ -117,111 +143,17 @@ class InstallmentOrder(models.Model):
         return str(self.id)
 
     @property
-    def amount_remaining(self) -> int:
-        return self.amount - self.amount_paid
-
-
-class InstallmentStatus(models.TextChoices):
-    PENDING = "pending"
-    PROCESSING = "processing"
-    PAID = "paid"
-    OVERDUE = "overdue"
-    FAILED = "failed"
-    CANCELED = "canceled"
-
-
-T = InstallmentStatus
-COLLECTIBLE = [T.PENDING, T.OVERDUE]
-"""States from which the sweep collects."""
-UNPAID = [T.PENDING, T.OVERDUE, T.FAILED]
-"""States without money and without a charge under way."""
-
-
-class InstallmentQuerySet(OwnedQuerySet["Installment"]):
-    def due(self, at: datetime) -> Self:
-        """Those that a sweep at that moment would collect, the longest due first.
-
-        Only installments of active orders have a `next_attempt_at`.
-        """
-        due = self.filter(status__in=COLLECTIBLE, next_attempt_at__lte=at)
-        return due.order_by("next_attempt_at", "id")
-
-
-class Installment(models.Model):
-    """One part of an order. `due_at` is the due hour of its local date, as an instant."""
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    partner = models.ForeignKey(Partner, on_delete=models.PROTECT, db_index=False)
-    order = models.ForeignKey(
-        InstallmentOrder, on_delete=models.PROTECT, related_name="installments", db_index=False
-    )
-    installment_number = models.PositiveSmallIntegerField()
-    amount = models.BigIntegerField()
-    split_shares = models.JSONField(default=list)
-    due_date = models.DateField()
-    due_at = models.DateTimeField()
-    overdue_from = models.DateTimeField(help_text="The end of the due date, local.")
-    status = models.CharField(max_length=16, choices=InstallmentStatus.choices)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    next_attempt_at = models.DateTimeField(null=True, blank=True)
-    charge = models.ForeignKey(
-        Charge, null=True, blank=True, on_delete=models.PROTECT, db_index=False
-    )
-    overdue_at = models.DateTimeField(null=True, blank=True)
-    paid_at = models.DateTimeField(null=True, blank=True)
-    created_at = models.DateTimeField()
-    updated_at = models.DateTimeField()
-
-    objects = InstallmentQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["order", "installment_number"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["order", "installment_number"], name="installments_installment_number"
-            ),
-            models.CheckConstraint(
-                condition=Q(amount__gt=0), name="installments_installment_amount"
-            ),
-            models.CheckConstraint(
-                condition=Q(status=T.PAID, paid_at__isnull=False, charge__isnull=False)
-                | (~Q(status=T.PAID) & Q(paid_at=None)),
-                name="installments_installment_paid_at",
-            ),
-            models.CheckConstraint(
-                condition=~Q(status__in=[T.PAID, T.FAILED, T.CANCELED]) | Q(next_attempt_at=None),
-                name="installments_installment_ended_is_not_due",
-            ),
-        ]
-        indexes = [
-            models.Index(
-                fields=["next_attempt_at", "id"],
-                condition=Q(status__in=COLLECTIBLE, next_attempt_at__isnull=False),
-                name="installments_due",
-            ),
-            models.Index(
-                fields=["overdue_from"],
-                condition=Q(status=T.PENDING),
-                name="installments_becoming_overdue",
-            ),
-            models.Index(fields=["partner", "-id"], name="installments_partner"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.order_id} no. {self.installment_number}"
+    def not_collected(self) -> str:
+        """Why nothing of it is collected by itself; empty while it is."""
+        if self.status not in NOT_COLLECTED:
+            return ""
+        return f"Its order is {self.status}: {NOT_COLLECTED[OrderStatus(self.status)]}"
 
     @property
-    def currency(self) -> str:
-        return self.order.currency
+    def is_paused_by_disputes(self) -> bool:
+        """And by nothing else."""
+        return self.status == OrderStatus.PAUSED and not self.is_paused_on_request
 
-
-class Sweep(models.Model):
-    """When a sweep last ended, and what it did: the truth behind `/health/ready`."""
-
-    name = models.CharField(max_length=64, primary_key=True)
-    started_at = models.DateTimeField()
-    finished_at = models.DateTimeField()
-    collected = models.PositiveIntegerField(default=0)
-
-    def __str__(self) -> str:
-        return self.name
+    @property
+    def amount_remaining(self) -> int:
+        return self.amount - self.amount_paid

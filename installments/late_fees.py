@@ -1,0 +1,29 @@
+"""What being late costs, where an order says so. Pure."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from charges import splits
+from wallets import money
+
+
+class LateFee(TypedDict):
+    """Terms as agreed: an `amount` or a `percentage` of the part, once for each part that is unpaid
+    `grace_days` after it became overdue; all of an order together at most the `cap`."""
+
+    amount: str | None
+    percentage: str | None
+    grace_days: int
+    cap: str | None
+
+
+def of(terms: LateFee, part: int, *, so_far: int, currency: str) -> int:
+    """The fee of a late part, in minor units; `so_far` are the order's other fees."""
+    if terms["amount"] is not None:
+        fee = money.parse(terms["amount"], currency)
+    else:
+        fee = money.part(part, splits.basis_points(terms["percentage"] or ""))
+    if terms["cap"] is None:
+        return fee
+    return max(min(fee, money.parse(terms["cap"], currency) - so_far), 0)

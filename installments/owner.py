@@ -1,0 +1,94 @@
+"""What charges call (settings.CHARGE_OWNER): an order hears what becomes of its charges.
+
+Steps, in the transaction of the charge.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import F, Func, JSONField, TextField, Value
+from django.db.models.functions import Cast
+
+from charges.collection import Outlook
+from charges.models import DISPUTE_OPEN, Charge
+from installments import collection, transitions
+from installments.models import Installment, InstallmentOrder, InstallmentQuerySet, OrderStatus
+from partners.actors import Actor
+
+LOST = "lost"
+
+
+def lock(charge: Charge) -> None:
+    """The order and the installments of the charge are locked, parents before children."""
+    InstallmentOrder.objects.select_for_update().get(id=charge.installment_order_id or "")
+    list(_parts(charge).order_by("id").select_for_update())
+
+
+def foresee(charge: Charge) -> Outlook:
+    """What follows now that the charge fails."""
+    parts = list(_parts(charge).select_related("order"))
+    return collection.outlook(parts)
+
+
+def moved(charge: Charge, *, by: Actor, now: datetime) -> None:
+    """The charge's installments and order stand as its outcome says."""
+    order = InstallmentOrder.objects.get(id=charge.installment_order_id or "")
+    parts = list(_parts(charge).order_by("installment_number"))
+    for part in parts:
+        part.order = order
+    collection.apply(parts, [charge] * len(parts), by=by, now=now)
+
+
+def disputed(charge: Charge, *, by: Actor, now: datetime) -> None:
+    """The charge's order is paused while a bank holds money of it back. The end of the last dispute
+    resumes it, unless somebody had asked for the pause too; money that is lost defaults it.
+    """
+    order = InstallmentOrder.objects.get(id=charge.installment_order_id or "")
+    is_lost = charge.disputes.filter(status=LOST).exists()
+    if is_lost and order.status in (OrderStatus.ACTIVE, OrderStatus.PAUSED):
+        transitions.default([order], by=by, now=now)
+    elif charge.is_disputed and order.status == OrderStatus.ACTIVE:
+        transitions.pause(
+            order, is_on_request=False, reason="A payment is disputed.", by=by, now=now
+        )
+    elif order.is_paused_by_disputes and not has_open_dispute(order):
+        reason = "No payment is disputed any more."
+        transitions.resume(order, is_shifted=False, reason=reason, by=by, now=now)
+
+
+def has_open_dispute(order: InstallmentOrder) -> bool:
+    """Whether a dispute holds money of the order back."""
+    charges = Charge.objects.filter(installment_order_id=order.id)
+    return charges.filter(dispute_status__in=DISPUTE_OPEN).exists()
+
+
+def card_renewed(partner_id: UUID, card: str, *, by: Actor, now: datetime) -> None:
+    """The card, which a hard decline may have stopped, is asked again at the next tries."""
+    stopped = InstallmentOrder.objects.filter(partner_id=partner_id, refused_cards__contains=[card])
+    others = Func(
+        F("refused_cards"), Cast(Value(card), TextField()),
+        template="(%(expressions)s)", arg_joiner=" - ", output_field=JSONField(),
+    )  # fmt: skip
+    stopped.update(refused_cards=others, updated_at=now)
+
+
+def outlook(charge: Charge) -> str:
+    """What follows for the installment whose charge failed, in words, as things stand."""
+    part = _parts(charge).select_related("order").first()
+    if part is None:
+        installment = Installment.objects.filter(id=charge.installment_id or charge.id).first()
+        named = f": {installment.charge_id}" if installment else ""
+        return f"A later charge took its place{named}."
+    if part.why_not:
+        return part.why_not
+    if part.next_attempt_at is None:
+        return ""
+    stopped = " with another card, or the wallet" if part.order.refused_cards else ""
+    tried = part.next_attempt_at.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return f"Its installment is tried again{stopped} at {tried}."
+
+
+def _parts(charge: Charge) -> InstallmentQuerySet:
+    return Installment.objects.filter(order_id=charge.installment_order_id, charge_id=charge.id)

@@ -1,0 +1,45 @@
+"""Doors: what a partner, a person or a clock can ask of installment orders and their parts."""
+
+from installments.services.agreeing import (
+    Created,
+    Preview,
+    PreviewOutdated,
+    create_order,
+    preview,
+)
+from installments.services.changing import NewTerms, change_order, reschedule_installment
+from installments.services.living import (
+    OrderDisputed,
+    activate_order,
+    cancel_order,
+    pause_order,
+    resume_order,
+)
+from installments.services.locking import ChargeInProgress, InvalidTransition
+from installments.services.paying import pay_off, process_installment, settle_late
+from installments.services.sweeping import Swept, expect, record_sweep, sweep
+
+__all__ = [
+    "ChargeInProgress",
+    "Created",
+    "InvalidTransition",
+    "NewTerms",
+    "OrderDisputed",
+    "Preview",
+    "PreviewOutdated",
+    "Swept",
+    "activate_order",
+    "cancel_order",
+    "change_order",
+    "create_order",
+    "expect",
+    "pause_order",
+    "pay_off",
+    "preview",
+    "process_installment",
+    "record_sweep",
+    "reschedule_installment",
+    "resume_order",
+    "settle_late",
+    "sweep",
+]

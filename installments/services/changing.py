@@ -1,0 +1,129 @@
+"""Doors: terms of an order change, each time as a revision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from charges import cards
+from installments import planning, revisions, schedule, standing
+from installments.models import (
+    Change,
+    Installment,
+    InstallmentOrder,
+    InstallmentStatus,
+    OrderStatus,
+)
+from installments.revisions import Changed
+from installments.services.locking import check, check_unpaid, locked, locked_installment
+from partners import rows
+from partners.actors import Actor
+
+CHANGEABLE = (OrderStatus.PENDING, OrderStatus.ACTIVE, OrderStatus.PAUSED)
+RESCHEDULED = [
+    "due_date", "due_at", "overdue_from", "late_fee_from", "status", "attempts", "next_attempt_at",
+    "tried_at", "overdue_at", "default_at", "reminded_at", "updated_at",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class NewTerms:
+    """What is to be otherwise; None leaves it. An empty `payment_method` is the default card."""
+
+    payment_method: str | None = None
+    auto_apply: bool | None = None
+
+
+def change_order(
+    *, order_id: UUID, new: NewTerms, reason: str = "", by: Actor, now: datetime
+) -> InstallmentOrder:
+    """The order has these terms from its next charge on. A card that is named, again or anew, is
+    asked whatever had stopped it. Raises PaymentMethodNotFound, InvalidTransition.
+    """
+    with transaction.atomic(durable=True):
+        order = locked(order_id)
+        check(order, "changed", *CHANGEABLE)
+        cards.check(order.partner_id, order.customer_id, new.payment_method or "")
+        before = _terms(order)
+        if new.payment_method is not None:
+            order.card = new.payment_method
+            order.refused_cards = [card for card in order.refused_cards if card != order.card]
+        if new.auto_apply is not None:
+            order.auto_apply = new.auto_apply
+        order.save(update_fields=["card", "refused_cards", "auto_apply"])
+        _record(order, Change.TERMS_CHANGED, before, _terms(order), reason, by, now)
+        return order
+
+
+def reschedule_installment(
+    *, installment_id: UUID, due_date: date, reason: str = "", by: Actor, now: datetime
+) -> Installment:
+    """The unpaid part is due on that local date, with all tries of the policy before it again. A
+    late fee that it owes stays. Raises InvalidSchedule, InvalidTransition, ChargeInProgress.
+    """
+    with transaction.atomic(durable=True):
+        part = locked_installment(installment_id)
+        order = part.order
+        check_unpaid(part, "rescheduled")
+        check(order, "rescheduled", *CHANGEABLE)
+        if part.due_date == due_date:
+            return part
+        today = schedule.local_date(now, order.timezone)
+        planning.check_due_date(due_date, today, "due_date")
+        before = _due(part)
+        _move(part, due_date, today, now)
+        rows.update([part], RESCHEDULED)
+        standing.update([part], now)
+        _record(order, Change.RESCHEDULED, before, _due(part), reason, by, now)
+        return part
+
+
+def _move(part: Installment, due_date: date, today: date, now: datetime) -> None:
+    part.fall_due(due_date)
+    part.status, part.attempts = InstallmentStatus.PENDING, 0
+    part.tried_at = part.overdue_at = part.default_at = part.reminded_at = None
+    is_active = part.order.status == OrderStatus.ACTIVE
+    first = now if due_date == today else part.due_at
+    part.next_attempt_at = first if is_active else None
+    part.updated_at = now
+
+
+def _due(part: Installment) -> dict[str, Any]:
+    shown = {
+        "installment_number": part.installment_number,
+        "due_date": part.due_date.isoformat(),
+        "status": part.status,
+    }
+    return {"installments": [shown]}
+
+
+def _terms(order: InstallmentOrder) -> dict[str, Any]:
+    return {"payment_method": order.card or None, "auto_apply": order.auto_apply}
+
+
+def _record(
+    order: InstallmentOrder,
+    change: Change,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    reason: str,
+    by: Actor,
+    now: datetime,
+) -> None:
+    """The revision holds what differs; where nothing does there is none."""
+    differing = [name for name in after if before[name] != after[name]]
+    if not differing:
+        return
+    InstallmentOrder.objects.filter(id=order.id).update(updated_at=now)
+    order.refresh_from_db()
+    changed = Changed(
+        order,
+        change,
+        before={name: before[name] for name in differing},
+        after={name: after[name] for name in differing},
+    )
+    revisions.record([changed], reason=reason, by=by, now=now)

@@ -1,0 +1,75 @@
+"""Doors: an order is activated, paused, resumed, canceled. Asking for what is succeeds."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from installments import owner, transitions
+from installments.models import InstallmentOrder, OrderStatus
+from installments.services.locking import check, locked
+from partners.actors import Actor
+
+S = OrderStatus
+
+
+class OrderDisputed(Exception):
+    def __init__(self) -> None:
+        super().__init__("A payment of the order is disputed: the end of that resumes it.")
+
+
+def activate_order(*, order_id: UUID, by: Actor, now: datetime) -> InstallmentOrder:
+    """The order is active: its parts fall due. Raises InvalidTransition."""
+    with transaction.atomic(durable=True):
+        order = locked(order_id)
+        if order.status != S.ACTIVE:
+            check(order, "activated", S.PENDING)
+            transitions.activate(order, is_new=False, by=by, now=now)
+        return order
+
+
+def pause_order(*, order_id: UUID, reason: str = "", by: Actor, now: datetime) -> InstallmentOrder:
+    """Nothing of the order is collected until somebody resumes it; a charge under way ends by
+    itself. Raises InvalidTransition.
+    """
+    with transaction.atomic(durable=True):
+        order = locked(order_id)
+        check(order, "paused", S.ACTIVE, S.PAUSED)
+        if order.status == S.ACTIVE:
+            transitions.pause(order, is_on_request=True, reason=reason, by=by, now=now)
+        elif not order.is_paused_on_request:
+            order.is_paused_on_request = True
+            order.save(update_fields=["is_paused_on_request"])
+        return order
+
+
+def resume_order(
+    *, order_id: UUID, is_shifted: bool = False, reason: str = "", by: Actor, now: datetime
+) -> InstallmentOrder:
+    """The order is collected again, on its dates or shifted by the time that it was paused.
+
+    Raises InvalidTransition, OrderDisputed.
+    """
+    with transaction.atomic(durable=True):
+        order = locked(order_id)
+        check(order, "resumed", S.ACTIVE, S.PAUSED)
+        if order.status == S.PAUSED:
+            if owner.has_open_dispute(order):
+                raise OrderDisputed
+            transitions.resume(order, is_shifted=is_shifted, reason=reason, by=by, now=now)
+        return order
+
+
+def cancel_order(*, order_id: UUID, reason: str = "", by: Actor, now: datetime) -> InstallmentOrder:
+    """Nothing more is collected; what is paid stays paid, and a charge under way ends by itself.
+
+    Raises InvalidTransition.
+    """
+    with transaction.atomic(durable=True):
+        order = locked(order_id)
+        if order.status != S.CANCELED:
+            check(order, "canceled", S.PENDING, S.ACTIVE, S.PAUSED)
+            transitions.cancel(order, reason=reason, by=by, now=now)
+        return order

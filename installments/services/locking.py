@@ -1,0 +1,49 @@
+"""What doors on one order begin with: its lock, and whether its state allows what is asked."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from installments.models import (
+    UNPAID,
+    Installment,
+    InstallmentOrder,
+    InstallmentStatus,
+    OrderStatus,
+)
+
+
+class InvalidTransition(Exception):
+    def __init__(self, what: str, status: str, wanted: str) -> None:
+        super().__init__(f"The {what} is {status} and cannot be {wanted}.")
+
+
+class ChargeInProgress(Exception):
+    def __init__(self) -> None:
+        super().__init__("A charge of this installment has no outcome yet.")
+
+
+def locked(order_id: UUID) -> InstallmentOrder:
+    return InstallmentOrder.objects.select_for_update().get(id=order_id)
+
+
+def locked_installment(installment_id: UUID) -> Installment:
+    """The part with its order, both locked, parents before children."""
+    order = locked(Installment.objects.values_list("order_id", flat=True).get(id=installment_id))
+    part = Installment.objects.select_for_update().get(id=installment_id)
+    part.order = order
+    return part
+
+
+def check(order: InstallmentOrder, wanted: str, *allowed: OrderStatus) -> None:
+    """Raises InvalidTransition unless the order is in one of these states."""
+    if order.status not in allowed:
+        raise InvalidTransition("order", order.status, wanted)
+
+
+def check_unpaid(part: Installment, wanted: str) -> None:
+    """Raises InvalidTransition, ChargeInProgress."""
+    if part.status == InstallmentStatus.PROCESSING:
+        raise ChargeInProgress
+    if part.status not in UNPAID:
+        raise InvalidTransition("installment", part.status, wanted)

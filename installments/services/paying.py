@@ -1,0 +1,95 @@
+"""Doors: somebody pays a part, or all that is left, now; the schedule of retries is not used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from charges import services as charges
+from charges.models import Charge, ChargeStatus
+from installments import collection
+from installments.models import (
+    UNPAID,
+    Installment,
+    InstallmentOrder,
+    InstallmentStatus,
+    OrderStatus,
+)
+from installments.services.locking import (
+    ChargeInProgress,
+    check,
+    check_unpaid,
+    locked,
+    locked_installment,
+)
+from partners.actors import Actor
+from wallets.ledger import WalletKey
+
+CHARGEABLE = (OrderStatus.ACTIVE, OrderStatus.DEFAULTED)
+CHUNK = 500
+
+
+def process_installment(*, installment_id: UUID, by: Actor, now: datetime) -> Installment:
+    """The part is charged now, late ones of defaulted orders too. A paid part stays as it is.
+
+    Raises InvalidTransition, ChargeInProgress.
+    """
+    with transaction.atomic(durable=True):
+        part = locked_installment(installment_id)
+        if part.status == InstallmentStatus.PAID:
+            return part
+        check_unpaid(part, "charged")
+        check(part.order, "charged", *CHARGEABLE)
+        charge = _charge([part], by, now)
+    _ask(charge, by, now)
+    return Installment.objects.select_related("order", "charge").get(id=installment_id)
+
+
+def pay_off(*, order_id: UUID, by: Actor, now: datetime) -> InstallmentOrder:
+    """One charge collects all that is left, late fees too; it pays every part or none. An order
+    that is paid stays as it is.
+
+    Raises InvalidTransition, ChargeInProgress.
+    """
+    with transaction.atomic(durable=True):
+        order = locked(order_id)
+        if order.status == OrderStatus.COMPLETED:
+            return order
+        check(order, "paid off", *CHARGEABLE)
+        parts = list(Installment.objects.filter(order=order).order_by("id").select_for_update())
+        if any(part.status == InstallmentStatus.PROCESSING for part in parts):
+            raise ChargeInProgress
+        left = [part for part in parts if part.status in UNPAID]
+        for part in left:
+            part.order = order
+        charge = _charge(left, by, now)
+    _ask(charge, by, now)
+    return InstallmentOrder.objects.with_parts().get(id=order_id)
+
+
+def settle_late(*, customer: WalletKey | None = None, by: Actor, now: datetime) -> int:
+    """Late parts of orders with `auto_apply`, of one customer or of all, are paid as far as their
+    wallets cover them alone; returns how many were. Wallets ask for it when money came in
+    (settings.WALLET_CREDITED).
+    """
+    total = 0
+    while True:
+        with transaction.atomic(durable=True):
+            paid = collection.settle_late(limit=CHUNK, customer=customer, by=by, now=now)
+        total += paid
+        if not paid:
+            return total
+
+
+def _charge(parts: Sequence[Installment], by: Actor, now: datetime) -> Charge:
+    (charge,) = collection.charge([parts], by=by, now=now)
+    collection.apply(parts, [charge] * len(parts), by=by, now=now)
+    return charge
+
+
+def _ask(charge: Charge, by: Actor, now: datetime) -> None:
+    if charge.status == ChargeStatus.PROCESSING:
+        charges.collect(charge_id=charge.id, by=by, now=now)

@@ -1,0 +1,97 @@
+"""`verify_ledger` finds what no code could have written about orders."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import IntegrityError
+
+from installments.invariants import INVARIANTS
+from installments.models import Installment, InstallmentOrder, Revision
+from installments.tests import stories
+from installments.tests.stories import at, parts
+from partners.constraints import violated
+from wallets.tests.corruption import corrupted, found_broken
+
+SPLIT = [{"recipient": "bob", "percentage": "10"}]
+THREE = parts((5000, "03-01"), (5000, "04-01"), (5000, "05-01"))
+PART, ORDER, CHARGE = (
+    "installments_installment", "installments_installmentorder", "charges_charge",
+)  # fmt: skip
+OPEN = "SET status = 'processing', succeeded_at = NULL, next_attempt_at = now()"
+BROKEN_BY = {
+    "installments sum to the order": (ORDER, "SET amount = amount + 1 WHERE status = 'active'"),
+    "amount paid equals the paid installments": (ORDER, "SET amount_paid = 1 WHERE status = 'active'"),
+    "a paid installment has exactly one succeeded charge: its own, or one that paid off": (
+        PART, "SET status = 'pending', paid_at = NULL WHERE status = 'paid'",
+    ),
+    "a succeeded charge of an order is the sum of what it paid, late fees apart": (
+        PART, "SET late_fee = late_fee + 1 WHERE status = 'paid'",
+    ),
+    "an installment is processing exactly while its charge is open": (CHARGE, OPEN),
+    "a charge of an installment has its shares": (PART, "SET split_shares = '[]'"),
+    "a charge that paid off has the shares of what it paid": (PART, "SET split_shares = '[]'"),
+    "only installments of active orders wait to be collected": (
+        ORDER, "SET status = 'canceled', canceled_at = now()",
+    ),
+    "revisions are numbered without gaps": ("installments_revision", "SET number = number + 1"),
+    "an order is past due exactly while something is": (ORDER, "SET past_due = NOT past_due"),
+}  # fmt: skip
+REFUSED_BY_A_CONSTRAINT = {"at most one open charge per installment"}
+
+
+@pytest.fixture
+def story(agree, wallet, sandbox):
+    """A part paid by itself, one waiting; another order that was rescheduled, then paid off."""
+    wallet("bob"), wallet("ada", 50_000)
+    waiting = agree("ada", THREE, split_instructions=SPLIT)
+    stories.sweep(at("03-01"))
+    other = agree("ada", THREE, split_instructions=SPLIT)
+    stories.reschedule(stories.part(other, 3), "2024-06-01", at("03-01"))
+    stories.pay_off(other, at("03-01"))
+    return waiting
+
+
+def test_every_invariant_of_orders_is_shown_to_fail():
+    assert {*BROKEN_BY, *REFUSED_BY_A_CONSTRAINT} == set(INVARIANTS)
+
+
+@pytest.mark.parametrize("invariant", BROKEN_BY)
+def test_a_broken_invariant_is_found_with_its_row(story, invariant):
+    table, change = BROKEN_BY[invariant]
+
+    with corrupted(table, f"UPDATE {table} {change}"):
+        assert found_broken()[invariant]
+
+
+def test_the_database_refuses_two_open_charges_of_one_installment(story):
+    second = f"""INSERT INTO {CHARGE} SELECT (json_populate_record(c, json_build_object(
+        'id', gen_random_uuid(), 'status', 'pending', 'succeeded_at', NULL,
+        'next_attempt_at', now()))).* FROM {CHARGE} c WHERE c.installment_id IS NOT NULL"""
+
+    with pytest.raises(IntegrityError) as refusal, corrupted(CHARGE, second):
+        pass
+
+    assert violated(refusal.value) == "charges_charge_one_live_per_installment"
+
+
+def test_the_database_refuses_two_charges_that_pay_off_an_order(story):
+    second = f"""INSERT INTO {CHARGE} SELECT (json_populate_record(c, json_build_object(
+        'id', gen_random_uuid()))).* FROM {CHARGE} c WHERE c.installment_id IS NULL"""
+
+    with pytest.raises(IntegrityError) as refusal, corrupted(CHARGE, second):
+        pass
+
+    assert violated(refusal.value) == "charges_charge_one_live_pay_off_per_order"
+
+
+def test_the_database_refuses_to_rewrite_revisions(story):
+    with pytest.raises(IntegrityError):
+        Revision.objects.update(reason="never")
+    with pytest.raises(IntegrityError):
+        Revision.objects.all().delete()
+
+
+def test_the_story_itself_is_proven(story):
+    assert InstallmentOrder.objects.filter(status="completed").count() == 1
+    assert Installment.objects.filter(status="paid").count() == 4
+    assert not found_broken()

@@ -1,0 +1,182 @@
+"""Steps by which an order changes its state, with what that means for its parts.
+
+The caller has locked the order; what a state does not allow, the caller has refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from installments import facts, retries, revisions, schedule, standing
+from installments.models import (
+    COLLECTIBLE,
+    UNPAID,
+    Change,
+    Installment,
+    InstallmentOrder,
+    InstallmentStatus,
+    OrderStatus,
+)
+from installments.revisions import Changed
+from partners import rows
+from partners.actors import Actor
+from webhooks import events
+
+NOT_PAUSED: dict[str, Any] = {"paused_at": None, "is_paused_on_request": False}
+
+
+def activate(order: InstallmentOrder, *, is_new: bool, by: Actor, now: datetime) -> None:
+    """Parts are due from their due hour; those due today or before are due at once.
+
+    A new order is born so: that is no change of it.
+    """
+    _move(order, OrderStatus.ACTIVE, now, activated_at=now)
+    today = schedule.local_date(now, order.timezone)
+    parts = list(Installment.objects.filter(order=order))
+    for part in parts:
+        part.next_attempt_at = now if part.due_date <= today else part.due_at
+    rows.update(parts, ["next_attempt_at"])
+    if is_new:
+        told = InstallmentOrder.objects.with_parts().get(id=order.id)
+        events.publish([facts.of_order(told, "activated")], by=by, now=now)
+    else:
+        _record(order, Change.ACTIVATED, OrderStatus.PENDING, reason="", by=by, now=now)
+
+
+def pause(
+    order: InstallmentOrder, *, is_on_request: bool, reason: str, by: Actor, now: datetime
+) -> None:
+    """Nothing of the active order is collected: its parts leave the queue, clocks stand still."""
+    _move(order, OrderStatus.PAUSED, now, paused_at=now, is_paused_on_request=is_on_request)
+    Installment.objects.filter(order=order, status__in=COLLECTIBLE).update(next_attempt_at=None)
+    _record(order, Change.PAUSED, OrderStatus.ACTIVE, reason=reason, by=by, now=now)
+
+
+def resume(
+    order: InstallmentOrder, *, is_shifted: bool, reason: str, by: Actor, now: datetime
+) -> None:
+    """The paused order is collected again.
+
+    Shifted, parts that were not yet late are due as many days later as it was paused. Otherwise
+    dates stay, and what is late by now is due at once. Tries go on where they were, and the time
+    to default does not count the pause.
+    """
+    paused_at = order.paused_at or now
+    parts = list(Installment.objects.filter(order=order, status__in=UNPAID))
+    for part in parts:
+        part.order = order
+    before = _due_dates(parts)
+    if is_shifted:
+        _shift(parts, paused_at, now)
+    for part in parts:
+        _queue_again(part, now - paused_at, now)
+    rows.update(parts, RESUMED)
+    _move(order, OrderStatus.ACTIVE, now, **NOT_PAUSED)
+    standing.update(parts, now)
+    order.refresh_from_db()
+    after = _due_dates(parts)
+    changed = [number for number, day in before.items() if after[number] != day]
+    _record(
+        order,
+        Change.RESUMED,
+        OrderStatus.PAUSED,
+        before=_installments(before, changed),
+        after=_installments(after, changed),
+        reason=reason,
+        by=by,
+        now=now,
+    )
+
+
+def cancel(order: InstallmentOrder, *, reason: str, by: Actor, now: datetime) -> None:
+    """Nothing more is collected; a charge under way ends by itself."""
+    was = OrderStatus(order.status)
+    _move(
+        order, OrderStatus.CANCELED, now,
+        canceled_at=now, past_due=False, default_at=None, **NOT_PAUSED,
+    )  # fmt: skip
+    Installment.objects.filter(order=order, status__in=UNPAID).update(
+        status=InstallmentStatus.CANCELED, next_attempt_at=None, updated_at=now
+    )
+    _record(order, Change.CANCELED, was, reason=reason, by=by, now=now)
+
+
+def default(orders: Sequence[InstallmentOrder], *, by: Actor, now: datetime) -> None:
+    """The active or paused orders are defaulted: nothing more is tried."""
+    ids = [order.id for order in orders]
+    rows_ = InstallmentOrder.objects.filter(id__in=ids)
+    rows_.move(OrderStatus.DEFAULTED, defaulted_at=now, updated_at=now, **NOT_PAUSED)
+    Installment.objects.filter(order__in=ids).update(next_attempt_at=None)
+    told = rows_.with_parts()
+    events.publish([facts.of_order(order, "defaulted") for order in told], by=by, now=now)
+
+
+RESUMED = [
+    "due_date", "due_at", "overdue_from", "late_fee_from", "reminded_at", "next_attempt_at",
+    "default_at", "updated_at",
+]  # fmt: skip
+
+
+def _move(order: InstallmentOrder, to: OrderStatus, now: datetime, **stamps: Any) -> None:
+    if not InstallmentOrder.objects.filter(id=order.id).move(to, updated_at=now, **stamps):
+        raise RuntimeError("the caller has locked the order and looked at its state")
+    order.refresh_from_db()
+
+
+def _shift(parts: Sequence[Installment], paused_at: datetime, now: datetime) -> None:
+    zone = parts[0].order.timezone if parts else "UTC"
+    paused_on = schedule.local_date(paused_at, zone)
+    days = schedule.local_date(now, zone) - paused_on
+    for part in parts:
+        if days and part.due_date >= paused_on and not part.is_late:
+            part.fall_due(part.due_date + days)
+            part.reminded_at = None
+
+
+def _queue_again(part: Installment, paused: timedelta, now: datetime) -> None:
+    part.updated_at = now
+    if part.status == InstallmentStatus.FAILED:
+        part.default_at = part.default_at and part.default_at + paused
+        return
+    order = part.order
+    part.next_attempt_at = max(
+        now,
+        retries.planned(
+            order.retry_policy,
+            part.attempts,
+            due_date=part.due_date,
+            zone=order.timezone,
+            hour=order.due_hour,
+        ),
+    )
+
+
+def _due_dates(parts: Sequence[Installment]) -> dict[int, str]:
+    return {part.installment_number: part.due_date.isoformat() for part in parts}
+
+
+def _installments(dates: dict[int, str], numbers: Sequence[int]) -> dict[str, Any]:
+    shown = [{"installment_number": number, "due_date": dates[number]} for number in numbers]
+    return {"installments": shown} if shown else {}
+
+
+def _record(
+    order: InstallmentOrder,
+    change: Change,
+    was: OrderStatus,
+    *,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+    reason: str,
+    by: Actor,
+    now: datetime,
+) -> None:
+    changed = Changed(
+        order,
+        change,
+        before={"status": was.value, **(before or {})},
+        after={"status": order.status, **(after or {})},
+    )
+    revisions.record([changed], reason=reason, by=by, now=now)
