@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import redis
@@ -80,7 +80,7 @@ def nudge(task: str) -> None:
     Nudges are coalesced: one timer a task and process sends a single one for all that come within
     NUDGE_GAP seconds.
     """
-    transaction.on_commit(partial(_nudge_soon, task), robust=True)
+    transaction.on_commit(lambda: _nudge_soon(task), robust=True)
 
 
 def _nudge_soon(task: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
@@ -142,7 +141,7 @@ def _post(
     events.publish([fact], by=by, now=now)
     if kind == Kind.CREDIT:
         credited = import_string(settings.WALLET_CREDITED)
-        transaction.on_commit(partial(credited, customer=key, by=by, now=now), robust=True)
+        transaction.on_commit(lambda: credited(customer=key, by=by, now=now), robust=True)
     return _entry(posting.id)
 
 

@@ -20,7 +20,9 @@ PART, ORDER, CHARGE = (
 OPEN = "SET status = 'processing', succeeded_at = NULL, next_attempt_at = now()"
 BROKEN_BY = {
     "installments sum to the order": (ORDER, "SET amount = amount + 1 WHERE status = 'active'"),
-    "amount paid equals the paid installments": (ORDER, "SET amount_paid = 1 WHERE status = 'active'"),
+    "amount paid equals the paid installments": (
+        ORDER, "SET amount_paid = 1 WHERE status = 'active'",
+    ),
     "a paid installment has exactly one succeeded charge: its own, or one that paid off": (
         PART, "SET status = 'pending', paid_at = NULL WHERE status = 'paid'",
     ),
