@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import pytest
+import time_machine
 from django.apps import apps
 
 from installments import retries
+from installments.models import CollectionPolicy, InstallmentOrder
 
 RULE = {
     "customer_id": "ada",
@@ -144,3 +146,88 @@ def test_another_outcome_has_another_hash(api, wallet, other):
     wallet("bob")
 
     assert preview(api, **other)["preview_hash"] != preview(api)["preview_hash"]
+
+
+def create(api, shown, **more):
+    return api.post("/installments/orders", RULE | {"preview_hash": shown["preview_hash"]} | more)
+
+
+def test_an_order_that_is_what_its_preview_showed_is_created(api):
+    assert create(api, preview(api)).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"amount": "100.01"},
+        {"timezone": "Asia/Tokyo"},
+        {"due_hour": 10},
+        {"payment_method": "pm_card_visa"},
+        {"late_fee": {"amount": "5.00"}},
+        {"auto_apply": True},
+        {"customer_id": "bob"},
+    ],
+)
+def test_an_order_that_would_differ_from_its_preview_is_refused(api, other):
+    answer = create(api, preview(api), **other)
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "preview_outdated")
+    assert not InstallmentOrder.objects.exists()
+
+
+def test_a_preview_of_another_day_is_outdated(api):
+    body = {"customer_id": "ada", "amount": "100.00", "installment_count": 3}
+    with time_machine.travel("2026-01-30 12:00Z", tick=False):
+        shown = api.post("/installments/orders/preview", body).json()
+    with time_machine.travel("2026-01-31 12:00Z", tick=False):
+        body |= {"preview_hash": shown["preview_hash"]}
+        answer = api.post("/installments/orders", body)
+
+    assert answer.json()["code"] == "preview_outdated"
+
+
+def test_a_policy_that_changed_since_outdates_the_preview(api, partner):
+    shown = preview(api)
+    CollectionPolicy.objects.create(partner=partner, name="new", offsets=[0, 2])
+
+    assert create(api, shown).json()["code"] == "preview_outdated"
+
+
+def test_a_repeated_key_replays_whatever_the_preview_would_be_now(api, partner):
+    shown = preview(api)
+    body = RULE | {"preview_hash": shown["preview_hash"]}
+    first = api.post("/installments/orders", body, key="k")
+    CollectionPolicy.objects.create(partner=partner, name="new", offsets=[0, 2])
+
+    again = api.post("/installments/orders", body, key="k")
+
+    assert (again.status_code, again.json()["id"]) == (201, first.json()["id"])
+
+
+def test_a_preview_shows_what_would_pay_each_part_today(api, wallet):
+    wallet("ada", 5000)
+
+    shown = preview(api, payment_method="pm_card_visa", timezone="Europe/Berlin", due_hour=8)
+
+    names = ("wallet_amount", "external_amount", "shortfall")
+    assert [tuple(part[name] for name in names) for part in shown["installments"]] == [
+        ("33.34", "0.00", "0.00"), ("16.66", "16.67", "0.00"), ("0.00", "33.33", "0.00"),
+    ]  # fmt: skip
+    assert shown["installments"][0]["due_at"] == "2099-01-31T07:00:00Z"
+
+
+def test_a_preview_shows_what_nothing_would_pay(api, wallet):
+    wallet("ada", 4000)
+
+    shown = preview(api)
+
+    assert shown["funding"] == {
+        "wallet_available": "40.00", "wallet_amount": "33.34", "external_amount": "0.00",
+        "shortfall": "66.66",
+    }  # fmt: skip
+
+
+def test_a_preview_shows_the_dates_of_the_partners_own_policy(api, partner):
+    CollectionPolicy.objects.create(partner=partner, name="rare", offsets=[0, 30])
+
+    assert preview(api)["retry_dates"][0]["dates"] == ["2099-01-31", "2099-03-02"]
