@@ -29,7 +29,10 @@ SETTINGS = {
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--seconds", type=float, default=8, help="of each HTTP measurement")
-    parser.add_argument("--installments", type=int, default=20_000)
+    parser.add_argument(
+        "--installments", type=int, nargs="+", default=[20_000], help="due at once; several runs"
+    )
+    parser.add_argument("--only-due", action="store_true", help="no charges over HTTP")
     parser.add_argument("--customers", type=int, default=500)
     options = parser.parse_args()
     servers = Servers(is_testing=False)
@@ -63,8 +66,10 @@ def _measure(options: argparse.Namespace) -> None:
     django.setup()
     from bench import charges, due
 
-    charges.measure(seconds=options.seconds, customers=options.customers)
-    due.measure(count=options.installments, customers=options.customers)
+    if not options.only_due:
+        charges.measure(seconds=options.seconds, customers=options.customers)
+    for count in options.installments:
+        due.measure(count=count, customers=options.customers)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ PARTS = 10
 
 
 def measure(*, count: int, customers: int) -> None:
-    partner, _ = partner_with_wallets("bench-due", customers)
+    partner, _ = partner_with_wallets(f"bench-due-{count}", customers)
     _agree(partner, count, customers)
     at = timezone.now() + timedelta(days=PARTS + 1)
     in_database = Stopwatch()
@@ -28,7 +28,8 @@ def measure(*, count: int, customers: int) -> None:
     with connection.execute_wrapper(in_database):
         swept = services.sweep(as_of=AsOf(at), by=BY, now=timezone.now())
     took = time.perf_counter() - started
-    print(f"due installments           {swept.paid / took:>7.0f}/s  {swept}")
+    each = took / swept.paid * 1000
+    print(f"due installments           {swept.paid / took:>7.0f}/s  {each:.3f} ms each  {swept}")
     print(f"the same statements, bare  {swept.paid / in_database.seconds:>7.0f}/s")
 
 

@@ -15,6 +15,8 @@ from charges.models import Charge, ChargeStatus
 from charges.splits import Instruction
 from installments import services as installments
 from installments.as_of import AsOf
+from installments.late_fees import LateFee
+from installments.models import Installment
 from installments.planning import NewOrder, Rule
 from installments.schedule import Frequency
 from partners import actors
@@ -39,6 +41,7 @@ PLANS: Sequence[tuple[int, int, Frequency]] = [
     (120_000, 12, Frequency.MONTHLY),
     (10_000, 3, Frequency.MONTHLY),
 ]
+LATE_FEE = LateFee(amount="5.00", percentage=None, grace_days=3, cap="15.00")
 BY = actors.command("seed_demo")
 
 
@@ -162,10 +165,24 @@ def _order(partner_id: UUID, chance: random.Random, number: int, now: datetime) 
         plan=Rule(count=count, frequency=frequency, first_due_date=now.date()),
         payment_method=chance.choice([*CARDS, DECLINING, ""]),
         split_instructions=_split(chance),
+        late_fee=LATE_FEE if number % 3 == 0 else None,
+        auto_apply=number % 2 == 0,
         description="Pay in parts",
         metadata={"cart": number},
     )
     _agree(partner_id, new, f"demo-order-{number}", now)
+
+
+def _postpone(order_id: UUID, now: datetime) -> None:
+    """The first part is due a week later."""
+    part = Installment.objects.filter(order_id=order_id).earliest("installment_number")
+    installments.reschedule_installment(
+        installment_id=part.id,
+        due_date=part.due_date + timedelta(days=7),
+        reason="Payday is later",
+        by=BY,
+        now=now,
+    )
 
 
 def _agree(
@@ -190,8 +207,13 @@ def _collect(now: datetime) -> None:
 
 
 def _leave_some_open(partner_id: UUID, now: datetime) -> None:
-    """One order canceled, one not yet activated."""
+    """One order canceled, one not yet activated, one paused, one with a part that was moved."""
     rule = Rule(count=3, frequency=Frequency.MONTHLY)
+    paused = NewOrder(customer_id="ines", amount=60_000, currency="USD", plan=rule)
+    order_id = _agree(partner_id, paused, "demo-order-paused", now)
+    installments.pause_order(order_id=order_id, reason="Asked by phone", by=BY, now=now)
+    moved = NewOrder(customer_id="hugo", amount=36_000, currency="USD", plan=rule)
+    _postpone(_agree(partner_id, moved, "demo-order-moved", now), now)
     canceled = NewOrder(customer_id="lena", amount=45_000, currency="USD", plan=rule)
     order_id = _agree(partner_id, canceled, "demo-order-canceled", now)
     installments.cancel_order(order_id=order_id, by=BY, now=now)
