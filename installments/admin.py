@@ -121,9 +121,17 @@ def next_step(order: InstallmentOrder) -> str | None:
     return f"Part {part.installment_number} is tried at {part.next_attempt_at:%Y-%m-%d %H:%M} UTC."
 
 
-def follows(part: Installment) -> object:
+def paused_by(order: InstallmentOrder) -> str | None:
+    """What must end before it resumes."""
+    if order.status != OrderStatus.PAUSED:
+        return None
+    return "a request" if order.is_paused_on_request else "a dispute, whose end resumes it"
+
+
+def follows(part: Installment) -> str | None:
     """When it is tried next by itself, or why it is not."""
-    return part.why_not or part.next_attempt_at
+    next_attempt = part.next_attempt_at
+    return part.why_not or (f"{next_attempt:%Y-%m-%d %H:%M:%S}" if next_attempt else None)
 
 
 def differences(side: str) -> Column:
@@ -157,6 +165,7 @@ TERMS = column("terms", terms)
 RETRIES = column("retries", retries)
 LATE_FEE = column("late fee", late_fee)
 NEXT = column("next", next_step)
+PAUSED_BY = column("paused by", paused_by)
 FOLLOWS = column("tried next", follows)
 FAILURE = column("failure", lambda part: part.charge and charge_failure(part.charge))
 BEFORE, AFTER = differences("before"), differences("after")
@@ -222,7 +231,7 @@ class InstallmentOrderAdmin(ReadOnlyAdmin):
             {
                 "fields": [
                     "created_at", "updated_at", "activated_at", "paused_at",
-                    "is_paused_on_request", "completed_at", "canceled_at", "default_at",
+                    PAUSED_BY, "completed_at", "canceled_at", "default_at",
                     "defaulted_at",
                 ]
             },
@@ -287,6 +296,7 @@ class RevisionAdmin(ReadOnlyAdmin):
     list_filter = [BY_PARTNER, ("change", ChoicesCheckboxFilter), BY_PERIOD]
     search_fields = ["actor", "reason", "order__customer_id"]
     id_fields = ["id", "order_id"]
+    ordering = ["-id"]
     fields = [
         "id", ORDER, "number", CHANGE, BEFORE, AFTER, "reason", "actor", "request_id",
         PARTNER, "created_at",

@@ -58,9 +58,12 @@ def some(name: str, field: str) -> object:
     return column(name, lambda row: show(row) if getattr(row, field) else None)
 
 
-def follows(charge: Charge) -> object:
+def follows(charge: Charge) -> str | None:
     """When another charge tried again, or why none did, as it was when this one failed."""
-    return charge.failure and (charge.retry_at or charge.failure["why_not"])
+    if charge.failure is None:
+        return None
+    retry_at = charge.retry_at
+    return f"{retry_at:%Y-%m-%d %H:%M:%S}" if retry_at else charge.failure["why_not"]
 
 
 TIMELINE = column("timeline", story)

@@ -208,6 +208,33 @@ def test_nothing_of_ours_can_be_deleted(staff, lively):
     assert {model: model.objects.count() for model in MODELS} == before
 
 
+def test_staff_give_a_partner_a_policy_and_change_it(staff, partner):
+    policy = {
+        "partner": str(partner.pk), "name": "patient", "offsets": "0, 7, 14", "grace_days": "3",
+        "default_after_days": "60",
+    }  # fmt: skip
+
+    post(staff, page(CollectionPolicy, "add"), **policy)
+    made = CollectionPolicy.objects.get()
+    post(staff, page(CollectionPolicy, "change", made.pk), **policy | {"offsets": "0, 2"})
+
+    made.refresh_from_db()
+    assert (made.partner, made.offsets, made.default_after_days) == (partner, [0, 2], 60)
+
+
+@pytest.mark.parametrize("offsets", ["", "1, 2", "0, 3, 3", "0, -1", "0, 400", "soon"])
+def test_a_policy_without_sense_is_refused_in_words(staff, partner, offsets):
+    policy = {"partner": str(partner.pk), "name": "odd", "offsets": offsets}
+
+    answer = post(
+        staff, page(CollectionPolicy, "add"), **policy, grace_days="0", default_after_days="30"
+    )
+
+    assert answer.status_code == 200
+    assert answer.context["adminform"].form.errors["offsets"]
+    assert not CollectionPolicy.objects.exists()
+
+
 def test_without_its_policy_a_partner_is_back_to_the_standard(staff, lively):
     policy = CollectionPolicy.objects.get()
 
