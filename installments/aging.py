@@ -14,6 +14,7 @@ from installments.models import (
     Change,
     Installment,
     InstallmentOrder,
+    InstallmentQuerySet,
     InstallmentStatus,
     OrderStatus,
 )
@@ -32,7 +33,7 @@ def remind(as_of: AsOf, *, limit: int, by: Actor, now: datetime) -> int:
         attempts=0,
         reminded_at=None,
     ).order_by("next_attempt_at")
-    found = collection.claim(soon, limit=limit) if settings.DUE_SOON else []
+    found = _claim(soon, limit) if settings.DUE_SOON else []
     for installment in found:
         installment.reminded_at = now
     rows.update(found, ["reminded_at"])
@@ -47,7 +48,7 @@ def mark_overdue(as_of: AsOf, *, limit: int, by: Actor, now: datetime) -> int:
         status=InstallmentStatus.PENDING,
         order__status=OrderStatus.ACTIVE,
     ).order_by("overdue_from", "id")
-    found = collection.claim(late, limit=limit)
+    found = _claim(late, limit)
     for installment in found:
         installment.status, installment.overdue_at = InstallmentStatus.OVERDUE, now
         installment.updated_at = now
@@ -62,7 +63,7 @@ def add_late_fees(as_of: AsOf, *, limit: int, by: Actor, now: datetime) -> int:
     late = Installment.objects.filter(
         as_of.until("late_fee_from"), status__in=LATE, order__status=OrderStatus.ACTIVE
     ).order_by("late_fee_from", "id")
-    found = collection.claim(late, limit=limit)
+    found = _claim(late, limit)
     fees = Installment.objects.filter(order__in={part.order_id for part in found}).order_by()
     so_far = dict(fees.values_list("order").annotate(Sum("late_fee")))
     changes = []
@@ -85,6 +86,11 @@ def mark_defaulted(as_of: AsOf, *, limit: int, by: Actor, now: datetime) -> int:
     found = list(late.order_by("id").select_for_update(skip_locked=True)[:limit])
     transitions.default(found, by=by, now=now)
     return len(found)
+
+
+def _claim(parts: InstallmentQuerySet, limit: int) -> list[Installment]:
+    """With their charges, of which events show the failure."""
+    return collection.claim(parts.select_related("charge"), limit=limit)
 
 
 def _fee(part: Installment, so_far: int) -> int:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from installments.late_fees import LateFee
 from installments.models import Installment
 from installments.tests import stories
 from installments.tests.stories import at, daily, statuses
@@ -41,6 +44,23 @@ def test_many_wallets_cost_the_statements_of_one(agree, wallet):
         costs.append(len(captured))
 
     assert len(set(costs)) == 1, costs
+
+
+def test_time_passes_at_the_same_cost_for_1_and_12_orders(agree, wallet):
+    fee = LateFee(amount="1.00", percentage=None, grace_days=0, cap=None)
+    costs = []
+    for day, count in (("02-01", 1), ("02-10", 12)):
+        for number in range(count):
+            agree(
+                f"c{day}-{number}", [*daily(1, first=day), *daily(1, first="12-30")], late_fee=fee
+            )
+        stories.sweep(at(day))
+        with CaptureQueriesContext(connection) as captured:
+            swept = stories.sweep(at(day).replace(hour=1) + timedelta(days=1))
+        assert (swept.overdue, swept.late_fees) == (count, count)
+        costs.append(len(captured))
+
+    assert costs[0] == costs[1], costs
 
 
 def test_unpayable_parts_at_the_head_do_not_starve_later_ones(agree, wallet):
