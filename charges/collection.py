@@ -55,6 +55,21 @@ class Outlook(NamedTuple):
     no_retry: str = ""
 
 
+class Failure(NamedTuple):
+    """Why a charge failed before the processor was asked."""
+
+    code: str
+    message: str
+
+
+SHORT = "insufficient_funds"
+STOPPED = Failure(
+    SHORT, "A hard decline stopped the card, which is not asked again, and no wallet covers it."
+)
+OUT_OF_TRIES = Failure(caps.CODE, caps.MESSAGE)
+"""Cards that are spared: why a charge without another one fails."""
+
+
 class UnknownRecipient(Exception):
     def __init__(self, recipient: str, currency: str) -> None:
         super().__init__(f"Recipient {recipient} has no {currency} wallet.")
@@ -127,11 +142,13 @@ def decide(
     `available` is what each wallet has left, by its id, and goes down as the charges take from it.
     """
     short = _short(charges, wallets)
-    capped = caps.reached(short, now) if is_capped else {}
+    capped = caps.used_up(short, now) if is_capped else {}
     _choose_cards(charges, short, refused_cards, capped)
     for charge in charges:
-        is_out_of_tries = (charge.partner_id, charge.customer_id) in capped
-        _decide(charge, wallets, available, is_out_of_tries=is_out_of_tries, now=now)
+        spared = STOPPED if refused_cards.get(charge.id) else None
+        if (charge.partner_id, charge.customer_id) in capped:
+            spared = OUT_OF_TRIES
+        _decide(charge, wallets, available, spared=spared, now=now)
 
 
 def wallet_keys(charges: Iterable[Charge]) -> Iterable[WalletKey]:
@@ -246,7 +263,7 @@ def _decide(
     wallets: Wallets,
     available: dict[UUID, int],
     *,
-    is_out_of_tries: bool,
+    spared: Failure | None,
     now: datetime,
 ) -> None:
     wallet = _usable(charge, wallets)
@@ -257,10 +274,9 @@ def _decide(
     charge.next_attempt_at, charge.updated_at, charge.decided_at = None, now, now
     charge.wallet_available = have if wallet else None
     if divided is None:
-        if is_out_of_tries and not charge.card:
-            fail(charge, now, code=caps.CODE, message=caps.MESSAGE)
-        else:
-            fail(charge, now, code="insufficient_funds", message=_shortage(charge, wallet))
+        has_no_card = spared if not charge.card else None
+        code, message = has_no_card or Failure(SHORT, _shortage(charge, wallet))
+        fail(charge, now, code=code, message=message)
         return
     charge.wallet_amount, charge.external_amount = divided
     charge.wallet = wallet if divided.wallet else None

@@ -48,6 +48,12 @@ def basis_points(text: str) -> int:
     return points
 
 
+def percentage_text(points: int) -> str:
+    """1250 is "12.5"."""
+    whole, fraction = divmod(points, 100)
+    return f"{whole}.{fraction:02d}".rstrip("0").rstrip(".")
+
+
 def resolve(instructions: Sequence[Instruction], amount: int, currency: str) -> list[Share]:
     """The shares of a gross amount: fixed amounts as they are, percentages floored.
 

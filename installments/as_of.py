@@ -16,6 +16,7 @@ from django.db.models import Q
 from installments import schedule
 
 INSTANT = timedelta(microseconds=1)
+FIRST_YEAR, LAST_YEAR = 1970, 2200
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class AsOf:
         """From a date, or a moment with its offset. Raises ValueError."""
         if schedule.DATE.fullmatch(text):
             day = date.fromisoformat(text)
+            _check_year(day.year)
             return cls(max(_ends(day)) - INSTANT, day)
         message = "A date (YYYY-MM-DD) or a time with its offset."
         try:
@@ -38,6 +40,7 @@ class AsOf:
             raise ValueError(message) from error
         if moment.tzinfo is None:
             raise ValueError(message)
+        _check_year(moment.year)
         return cls(moment)
 
     def at(self, zone: str) -> datetime:
@@ -55,6 +58,11 @@ class AsOf:
             [Q((f"{zone}__in", zones), (f"{field}__lt", end + ahead)) for end, zones in ends],
             connector=Q.OR,
         )
+
+
+def _check_year(year: int) -> None:
+    if not FIRST_YEAR <= year < LAST_YEAR:
+        raise ValueError(f"A year from {FIRST_YEAR} to {LAST_YEAR - 1}.")
 
 
 @lru_cache(maxsize=64)

@@ -36,6 +36,10 @@ MOVED = [
 ]  # fmt: skip
 
 
+COLLECTED = (OrderStatus.ACTIVE, OrderStatus.PAUSED)
+"""Of these orders a part without a next try has used up its tries."""
+
+
 def claim_due(as_of: AsOf, *, limit: int, order_id: UUID | None = None) -> list[Installment]:
     """Installments due at that moment, locked with their orders; others' locks are stepped over."""
     due = Installment.objects.due(as_of)
@@ -134,6 +138,8 @@ def outlook(installments: Sequence[Installment]) -> Outlook:
     first = installments[0]
     if first.order.not_collected:
         return Outlook(None, first.order.not_collected)
+    if len(installments) > 1:
+        return Outlook(None, "Nobody pays off by itself; each part is tried on its own dates.")
     planned = [part.next_attempt_at for part in installments if part.next_attempt_at]
     return Outlook(min(planned)) if planned else Outlook(None, USED_UP)
 
@@ -163,11 +169,16 @@ def settle_late(*, limit: int, customer: WalletKey | None = None, by: Actor, now
     late = claim(_covered(customer), limit=limit)
     planned = [planned_charge([installment], by=by, now=now) for installment in late]
     wallets = ledger.lock(charge_collection.wallet_keys(planned))
-    available = {key: wallet.available for key, wallet in wallets.items()}
+    available = {
+        (*key, wallet.currency): wallet.available
+        for key, wallet in wallets.items()
+        if wallet.is_active
+    }
     paid = []
     for installment in late:
-        key = (installment.partner_id, installment.order.customer_id)
-        if available[key] >= installment.owed:
+        order = installment.order
+        key = (order.partner_id, order.customer_id, order.currency)
+        if available.get(key, 0) >= installment.owed:
             available[key] -= installment.owed
             paid.append(installment)
     if paid:
@@ -216,10 +227,10 @@ def _follow_failure(installment: Installment, charged: Charge, now: datetime) ->
     if order.status == OrderStatus.CANCELED:
         installment.status, installment.next_attempt_at = InstallmentStatus.CANCELED, None
         return None
+    is_last = order.status in COLLECTED and installment.next_attempt_at is None
+    is_news = is_last and installment.default_at is None
     if order.status == OrderStatus.PAUSED:
         installment.next_attempt_at = None
-    is_last = order.status == OrderStatus.ACTIVE and installment.next_attempt_at is None
-    is_news = is_last and installment.default_at is None
     if is_news:
         after = timedelta(days=order.retry_policy["default_after_days"])
         installment.default_at = (installment.tried_at or now) + after

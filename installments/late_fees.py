@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from charges import splits
+from charges import legs, splits
 from wallets import money
 
 
@@ -19,11 +19,13 @@ class LateFee(TypedDict):
 
 
 def of(terms: LateFee, part: int, *, so_far: int, currency: str) -> int:
-    """The fee of a late part, in minor units; `so_far` are the order's other fees."""
+    """The fee of a late part, in minor units; `so_far` are the order's other fees. It is floored to
+    what cards take (charges/legs.py), or a card could never pay the part.
+    """
     if terms["amount"] is not None:
         fee = money.parse(terms["amount"], currency)
     else:
         fee = money.part(part, splits.basis_points(terms["percentage"] or ""))
-    if terms["cap"] is None:
-        return fee
-    return max(min(fee, money.parse(terms["cap"], currency) - so_far), 0)
+    if terms["cap"] is not None:
+        fee = max(min(fee, money.parse(terms["cap"], currency) - so_far), 0)
+    return fee - fee % legs.card_step(currency)

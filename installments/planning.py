@@ -110,6 +110,9 @@ def _check_size(new: NewOrder) -> None:
     least = legs.MINIMUM.get(new.currency, 1)
     if isinstance(new.plan, Rule):
         rule = new.plan
+        if rule.down_payment >= new.amount:
+            text = "It is a part of the amount, and less."
+            raise InvalidSchedule("down_payment", "down_payment_too_large", text)
         sizes = {
             "down_payment": rule.down_payment or least,
             "amount": (new.amount - rule.down_payment) // rule.count,

@@ -43,13 +43,6 @@ def next_attempt(
     return schedule.moment(day, hour, zone)
 
 
-def planned(policy: Policy, attempts: int, *, due_date: date, zone: str, hour: int) -> datetime:
-    """When the try after the `attempts`-th is, if none comes late; of the last one, its own."""
-    offsets = policy["offsets"]
-    day = due_date + timedelta(days=offsets[min(attempts, len(offsets) - 1)])
-    return schedule.moment(day, hour, zone)
-
-
 def retry_dates(policy: Policy, due_date: date) -> list[date]:
     """The dates of all tries, if none comes late."""
     return [due_date + timedelta(days=days) for days in policy["offsets"]]

@@ -79,8 +79,8 @@ def moment(day: date, hour: int, zone: str) -> datetime:
 
 @cache
 def zones() -> set[str]:
-    """Every IANA time zone."""
-    return available_timezones()
+    """Every IANA time zone; not the names that stand for this machine's, or for none."""
+    return available_timezones() - {"localtime", "Factory"}
 
 
 def local_date(at: datetime, zone: str) -> date:

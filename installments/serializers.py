@@ -205,6 +205,9 @@ class OrderResource(Resource):
     late_fee = LateFeeField()
     late_fees = serializers.SerializerMethodField()
     payment_method = serializers.SerializerMethodField()
+    refused_payment_methods = serializers.ListField(
+        child=serializers.CharField(), source="refused_cards"
+    )
     split_instructions = StoredField()
     description = serializers.CharField()
     metadata = serializers.DictField()
@@ -214,6 +217,7 @@ class OrderResource(Resource):
     updated_at = InstantField()
     activated_at = InstantField(allow_null=True)
     paused_at = InstantField(allow_null=True)
+    pause_reason = serializers.ChoiceField(choices=["requested", "disputed"], allow_null=True)
     completed_at = InstantField(allow_null=True)
 
     def get_installment_amount(self, order: Any) -> str:

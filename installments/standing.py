@@ -44,7 +44,8 @@ def update(installments: Iterable[Installment], now: datetime) -> list[Installme
         order.updated_at = now
         if order.status in OPEN and order.amount_paid == order.amount:
             order.status, order.completed_at = OrderStatus.COMPLETED, now
-            order.past_due, order.default_at = False, None
+            order.past_due, order.is_paused_on_request = False, False
+            order.default_at = order.paused_at = None
             completed.append(order)
     if orders:
         with connection.cursor() as cursor:

@@ -24,6 +24,7 @@ from partners import rows
 from partners.actors import Actor
 from webhooks import events
 
+WITHOUT_MONEY = [*UNPAID, InstallmentStatus.PROCESSING]
 NOT_PAUSED: dict[str, Any] = {"paused_at": None, "is_paused_on_request": False}
 
 
@@ -54,24 +55,36 @@ def pause(
     _record(order, Change.PAUSED, OrderStatus.ACTIVE, reason=reason, by=by, now=now)
 
 
+def hold(order: InstallmentOrder, *, reason: str, by: Actor, now: datetime) -> None:
+    """The order that a dispute has paused stays so when that ends."""
+    before = {"pause_reason": order.pause_reason}
+    InstallmentOrder.objects.filter(id=order.id).update(is_paused_on_request=True, updated_at=now)
+    order.refresh_from_db()
+    after = {"pause_reason": order.pause_reason}
+    changed = Changed(order, Change.TERMS_CHANGED, before, after)
+    revisions.record([changed], reason=reason, by=by, now=now)
+
+
 def resume(
     order: InstallmentOrder, *, is_shifted: bool, reason: str, by: Actor, now: datetime
 ) -> None:
     """The paused order is collected again.
 
-    Shifted, parts that were not yet late are due as many days later as it was paused. Otherwise
-    dates stay, and what is late by now is due at once. Tries go on where they were, and the time
-    to default does not count the pause.
+    Shifted, parts that were not yet late are due as many days later as it was paused, with all
+    their tries. Otherwise dates stay, and what is late by now is due at once. Tries go on where
+    they were; the time to a late fee and to default does not count the pause.
     """
     paused_at = order.paused_at or now
-    parts = list(Installment.objects.filter(order=order, status__in=UNPAID))
+    parts = list(Installment.objects.filter(order=order, status__in=WITHOUT_MONEY))
     for part in parts:
         part.order = order
     before = _due_dates(parts)
     if is_shifted:
         _shift(parts, paused_at, now)
     for part in parts:
-        _queue_again(part, now - paused_at, now)
+        _set_clocks(part, paused_at, now)
+        if part.status in COLLECTIBLE:
+            part.next_attempt_at = max(now, _planned(part, now))
     rows.update(parts, RESUMED)
     _move(order, OrderStatus.ACTIVE, now, **NOT_PAUSED)
     standing.update(parts, now)
@@ -115,7 +128,7 @@ def default(orders: Sequence[InstallmentOrder], *, by: Actor, now: datetime) -> 
 
 RESUMED = [
     "due_date", "due_at", "overdue_from", "late_fee_from", "reminded_at", "next_attempt_at",
-    "default_at", "updated_at",
+    "default_at", "attempts", "tried_at", "updated_at",
 ]  # fmt: skip
 
 
@@ -130,27 +143,34 @@ def _shift(parts: Sequence[Installment], paused_at: datetime, now: datetime) -> 
     paused_on = schedule.local_date(paused_at, zone)
     days = schedule.local_date(now, zone) - paused_on
     for part in parts:
-        if days and part.due_date >= paused_on and not part.is_late:
+        if days and part.due_date >= paused_on and part.status == InstallmentStatus.PENDING:
             part.fall_due(part.due_date + days)
-            part.reminded_at = None
+            part.attempts, part.tried_at, part.reminded_at = 0, None, None
 
 
-def _queue_again(part: Installment, paused: timedelta, now: datetime) -> None:
+def _set_clocks(part: Installment, paused_at: datetime, now: datetime) -> None:
+    """Those that ran during the pause are set forward by as much of it as they ran."""
     part.updated_at = now
-    if part.status == InstallmentStatus.FAILED:
-        part.default_at = part.default_at and part.default_at + paused
-        return
+    if part.default_at:
+        part.default_at += now - paused_at
+    if part.late_fee_from:
+        ran = now - max(paused_at, part.overdue_from)
+        part.late_fee_from += max(ran, timedelta(0))
+
+
+def _planned(part: Installment, now: datetime) -> datetime:
+    """When it would be tried next, had there been no pause."""
+    if not part.tried_at:
+        return part.due_at
     order = part.order
-    part.next_attempt_at = max(
-        now,
-        retries.planned(
-            order.retry_policy,
-            part.attempts,
-            due_date=part.due_date,
-            zone=order.timezone,
-            hour=order.due_hour,
-        ),
+    planned = retries.next_attempt(
+        order.retry_policy,
+        part.attempts,
+        at=part.tried_at,
+        zone=order.timezone,
+        hour=order.due_hour,
     )
+    return planned or now
 
 
 def _due_dates(parts: Sequence[Installment]) -> dict[int, str]:

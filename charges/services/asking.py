@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.db import transaction
 
-from charges import backoff, cards, collection
+from charges import backoff, caps, cards, collection
 from charges.attempts import Conversation, contradiction
 from charges.gateway import intents
 from charges.gateway.client import NotExecuted, NotUnderstood, OutcomeUnknown, Refused
@@ -106,7 +106,9 @@ def judge(charge: Charge, intent: Intent) -> Answer:
 
 def _ask(charge: Charge, now: datetime) -> Answer:
     try:
-        intent = _followed(charge, now) if charge.status == S.REQUIRES_ACTION else _taken(charge)
+        intent = (
+            _followed(charge, now) if charge.status == S.REQUIRES_ACTION else _taken(charge, now)
+        )
         killpoint("charge.after_confirm")
     except Refused as refusal:
         return Answer(Outcome.REFUSED, refusal.message, _refused(charge, refusal))
@@ -119,11 +121,12 @@ def _ask(charge: Charge, now: datetime) -> Answer:
     return judge(charge, intent)
 
 
-def _taken(charge: Charge) -> Intent:
+def _taken(charge: Charge, now: datetime) -> Intent:
     """The charge's one intent, as far as it goes: created, stored, confirmed."""
     if charge.external_charge_id:
         intent = intents.retrieve(charge.external_charge_id)
     else:
+        _spare(charge, now)
         intent = intents.create(charge, customer=cards.external_customer_of(charge))
         killpoint("charge.after_create")
         if not difference(charge, intent):
@@ -133,6 +136,17 @@ def _taken(charge: Charge) -> Intent:
     if is_ours and intent.status == "requires_confirmation":
         return intents.confirm(charge)
     return intent
+
+
+def _spare(charge: Charge, now: datetime) -> None:
+    """A card that an order asks is not asked more often than networks allow (charges/caps.py)."""
+    if not charge.is_owned:
+        return
+    room = caps.room(charge, now)
+    if room.is_used_up:
+        raise Refused(caps.CODE, caps.MESSAGE)
+    if room.is_taken:
+        raise NotExecuted("As many charges ask this card as networks let decline: it waits.")
 
 
 def _followed(charge: Charge, now: datetime) -> Intent:

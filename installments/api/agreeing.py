@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
+from charges import splits
 from charges.serializers import check_instruction_amounts, shown_shares
 from installments import planning, retries, schedule
 from installments.late_fees import LateFee
@@ -62,14 +63,18 @@ def _parts(parts: list[dict[str, Any]], currency: str) -> list[Part]:
 def _late_fee(terms: dict[str, Any] | None, currency: str) -> LateFee | None:
     if terms is None:
         return None
-    for name in ("amount", "cap"):
-        if name in terms:
-            minor_units(terms[name], currency, f"late_fee.{name}")
+
+    def amount(name: str) -> str | None:
+        if name not in terms:
+            return None
+        return money.text(minor_units(terms[name], currency, f"late_fee.{name}"), currency)
+
+    percentage = terms.get("percentage")
     return LateFee(
-        amount=terms.get("amount"),
-        percentage=terms.get("percentage"),
+        amount=amount("amount"),
+        percentage=percentage and splits.percentage_text(splits.basis_points(percentage)),
         grace_days=terms["grace_days"],
-        cap=terms.get("cap"),
+        cap=amount("cap"),
     )
 
 

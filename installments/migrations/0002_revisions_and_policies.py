@@ -18,6 +18,8 @@ UPDATE installments_installmentorder SET
     paused_at = CASE status WHEN 'paused' THEN updated_at END;
 UPDATE installments_installment i SET default_at = coalesce(o.default_at, o.defaulted_at)
 FROM installments_installmentorder o WHERE o.id = i.order_id AND i.status = 'failed';
+UPDATE installments_installment i SET tried_at = c.created_at
+FROM charges_charge c WHERE c.id = i.charge_id AND i.attempts > 0;
 """
 APPEND_ONLY = """
 CREATE FUNCTION installments_refuse_rewriting() RETURNS trigger LANGUAGE plpgsql AS $$

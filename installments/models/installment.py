@@ -158,10 +158,6 @@ class Installment(models.Model):
         return self.amount + self.late_fee
 
     @property
-    def is_late(self) -> bool:
-        return self.overdue_at is not None or self.default_at is not None
-
-    @property
     def why_not(self) -> str:
         """Why nothing tries to collect it by itself; empty while something does."""
         if self.status in (T.PROCESSING, T.PAID):

@@ -150,9 +150,16 @@ class InstallmentOrder(models.Model):
         return f"Its order is {self.status}: {NOT_COLLECTED[OrderStatus(self.status)]}"
 
     @property
+    def pause_reason(self) -> str | None:
+        """What must end before it resumes: `requested`, or `disputed`, whose end resumes it."""
+        if self.status != OrderStatus.PAUSED:
+            return None
+        return "requested" if self.is_paused_on_request else "disputed"
+
+    @property
     def is_paused_by_disputes(self) -> bool:
         """And by nothing else."""
-        return self.status == OrderStatus.PAUSED and not self.is_paused_on_request
+        return self.pause_reason == "disputed"
 
     @property
     def amount_remaining(self) -> int:

@@ -17,7 +17,7 @@ from installments.services.living import (
 )
 from installments.services.locking import ChargeInProgress, InvalidTransition
 from installments.services.paying import pay_off, process_installment, settle_late
-from installments.services.sweeping import Swept, expect, record_sweep, sweep
+from installments.services.sweeping import Swept, expect, let_time_pass, record_sweep, sweep
 
 __all__ = [
     "ChargeInProgress",
@@ -33,6 +33,7 @@ __all__ = [
     "change_order",
     "create_order",
     "expect",
+    "let_time_pass",
     "pause_order",
     "pay_off",
     "preview",

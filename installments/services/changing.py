@@ -46,16 +46,18 @@ def change_order(
     """
     with transaction.atomic(durable=True):
         order = locked(order_id)
-        check(order, "changed", *CHANGEABLE)
-        cards.check(order.partner_id, order.customer_id, new.payment_method or "")
         before = _terms(order)
         if new.payment_method is not None:
             order.card = new.payment_method
             order.refused_cards = [card for card in order.refused_cards if card != order.card]
         if new.auto_apply is not None:
             order.auto_apply = new.auto_apply
-        order.save(update_fields=["card", "refused_cards", "auto_apply"])
-        _record(order, Change.TERMS_CHANGED, before, _terms(order), reason, by, now)
+        after = _terms(order)
+        if after != before:
+            check(order, "changed", *CHANGEABLE)
+            cards.check(order.partner_id, order.customer_id, new.payment_method or "")
+            order.save(update_fields=["card", "refused_cards", "auto_apply"])
+            _record(order, Change.TERMS_CHANGED, before, after, reason, by, now)
         return order
 
 
@@ -68,10 +70,10 @@ def reschedule_installment(
     with transaction.atomic(durable=True):
         part = locked_installment(installment_id)
         order = part.order
-        check_unpaid(part, "rescheduled")
-        check(order, "rescheduled", *CHANGEABLE)
         if part.due_date == due_date:
             return part
+        check_unpaid(part, "rescheduled")
+        check(order, "rescheduled", *CHANGEABLE)
         today = schedule.local_date(now, order.timezone)
         planning.check_due_date(due_date, today, "due_date")
         before = _due(part)
@@ -102,7 +104,11 @@ def _due(part: Installment) -> dict[str, Any]:
 
 
 def _terms(order: InstallmentOrder) -> dict[str, Any]:
-    return {"payment_method": order.card or None, "auto_apply": order.auto_apply}
+    return {
+        "payment_method": order.card or None,
+        "refused_payment_methods": order.refused_cards,
+        "auto_apply": order.auto_apply,
+    }
 
 
 def _record(
@@ -114,10 +120,8 @@ def _record(
     by: Actor,
     now: datetime,
 ) -> None:
-    """The revision holds what differs; where nothing does there is none."""
+    """The revision holds what differs."""
     differing = [name for name in after if before[name] != after[name]]
-    if not differing:
-        return
     InstallmentOrder.objects.filter(id=order.id).update(updated_at=now)
     order.refresh_from_db()
     changed = Changed(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
 
+from charges import services as charges
+from charges.models import Charge, ChargeStatus
 from installments import owner, transitions
 from installments.models import InstallmentOrder, OrderStatus
 from installments.services.locking import check, locked
@@ -39,9 +42,8 @@ def pause_order(*, order_id: UUID, reason: str = "", by: Actor, now: datetime) -
         check(order, "paused", S.ACTIVE, S.PAUSED)
         if order.status == S.ACTIVE:
             transitions.pause(order, is_on_request=True, reason=reason, by=by, now=now)
-        elif not order.is_paused_on_request:
-            order.is_paused_on_request = True
-            order.save(update_fields=["is_paused_on_request"])
+        elif order.is_paused_by_disputes:
+            transitions.hold(order, reason=reason, by=by, now=now)
         return order
 
 
@@ -63,13 +65,20 @@ def resume_order(
 
 
 def cancel_order(*, order_id: UUID, reason: str = "", by: Actor, now: datetime) -> InstallmentOrder:
-    """Nothing more is collected; what is paid stays paid, and a charge under way ends by itself.
+    """Nothing more is collected; what is paid stays paid. A charge that waits for its cardholder is
+    canceled, one that the processor has ends by itself.
 
-    Raises InvalidTransition.
+    Raises InvalidTransition, ProcessorAway.
     """
     with transaction.atomic(durable=True):
         order = locked(order_id)
         if order.status != S.CANCELED:
             check(order, "canceled", S.PENDING, S.ACTIVE, S.PAUSED)
             transitions.cancel(order, reason=reason, by=by, now=now)
-        return order
+    waiting = Charge.objects.filter(
+        installment_order_id=order_id, status=ChargeStatus.REQUIRES_ACTION
+    )
+    for charge in waiting:
+        with suppress(charges.ChargeNotCancelable):  # it has ended meanwhile
+            charges.cancel(charge_id=charge.id, by=by, now=now)
+    return order

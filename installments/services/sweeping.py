@@ -50,9 +50,7 @@ def sweep(
     limit: int | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Swept:
-    """Everything due at `as_of` has been tried once. Then, for all orders, parts are announced,
-    late ones overdue or paid by `auto_apply`, late fees owed, and orders that failed too long ago
-    defaulted: as a run at that moment would have it.
+    """Everything due at `as_of` has been tried once; then, for all orders, time has passed.
 
     Set-based in chunks, each a transaction of its own; any number of sweeps may run at once and be
     killed. Cards are left to `charges.collect_due`, which a worker is nudged to run.
@@ -65,7 +63,7 @@ def sweep(
         swept = swept.plus(chunk)
         progress(chunk.collected)
     if order_id is None and limit is None:
-        swept = swept.plus(_let_time_pass(as_of, by, now))
+        swept = swept.plus(let_time_pass(as_of=as_of, by=by, now=now))
     return swept
 
 
@@ -117,7 +115,11 @@ def _collect_chunk(
     )
 
 
-def _let_time_pass(as_of: AsOf, by: Actor, now: datetime) -> Swept:
+def let_time_pass(*, as_of: AsOf, by: Actor, now: datetime) -> Swept:
+    """Parts of all orders are announced, overdue, paid by `auto_apply` or owe late fees, and orders
+    are defaulted, as of that moment.
+    """
+
     def in_chunks(step: Callable[..., int]) -> int:
         total = 0
         while True:

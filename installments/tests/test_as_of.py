@@ -55,7 +55,19 @@ def test_as_of_a_moment_keeps_its_offset():
 
 @pytest.mark.parametrize(
     "text",
-    ["2024-02-30", "20240229", "2024-W09-4", "2024-02-29T09:00", "tomorrow", "", "٢٠٢٤-01-01"],
+    [
+        "2024-02-30",
+        "20240229",
+        "2024-W09-4",
+        "2024-02-29T09:00",
+        "tomorrow",
+        "",
+        "٢٠٢٤-01-01",
+        "9999-12-30",
+        "2206-01-01",
+        "0001-01-01",
+        "9999-12-31T23:59:59-12:00",
+    ],
 )
 def test_another_form_of_as_of_is_refused(text):
     with pytest.raises(ValueError):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from installments import collection, services
 from installments.late_fees import LateFee
 from installments.models import Installment
 from installments.tests import stories
 from installments.tests.stories import VISA, at, parts, statuses
 from wallets import ledger
+from wallets.models import Wallet
 
 THREE = parts((5000, "03-01"), (5000, "04-01"), (5000, "12-30"))
 TRIES = ["03-01", "03-02", "03-04", "03-06", "03-08", "03-11", "03-15"]
@@ -94,6 +96,25 @@ def test_a_frozen_wallet_pays_nothing(late, wallet, api):
 
     wallet("ada", 50_000)
 
+    assert statuses(late)[0] == "overdue"
+
+
+def test_a_wallet_that_is_frozen_at_the_last_moment_pays_nothing_and_no_card_is_asked(
+    late, wallet, sandbox, settings, monkeypatch
+):
+    settings.WALLET_CREDITED = "builtins.dict"
+    wallet("ada", 5000)
+    stories.change(late, at("04-02"), payment_method=VISA)
+    claim = collection.claim
+
+    def frozen_after(*arguments, **more):
+        claimed = claim(*arguments, **more)
+        Wallet.objects.filter(customer_id="ada").update(is_active=False)
+        return claimed
+
+    monkeypatch.setattr(collection, "claim", frozen_after)
+
+    assert services.settle_late(by=stories.BY, now=at("04-02")) == 0
     assert statuses(late)[0] == "overdue"
 
 

@@ -54,7 +54,29 @@ def test_a_stopped_card_that_is_named_again_is_asked_again(agree, sandbox):
     run("03-02")
 
     assert sum(sandbox.summary()["payment_intents"].values()) == 2
-    assert revisions(order) == []
+    assert revisions(order)[0][2:] == (
+        {"refused_payment_methods": [LOST]}, {"refused_payment_methods": []},
+    )  # fmt: skip
+
+
+def test_the_order_and_its_charges_say_that_a_card_is_stopped(api, agree, sandbox):
+    order = agree("ada", TWO[:1], payment_method=LOST)
+    run("03-01"), run("03-02")
+
+    assert api.get(f"/installments/orders/{order.id}").json()["refused_payment_methods"] == [LOST]
+    assert "A hard decline stopped the card" in stories.charges_of(order).last().failure_message
+
+
+def test_what_already_holds_may_be_asked_of_an_order_that_has_ended(api, agree, wallet):
+    wallet("ada", 10_000)
+    order = agree("ada", TWO)
+    stories.pay_off(order, at("02-01"))
+    part = stories.part(order)
+
+    same = api.patch(f"/installments/orders/{order.id}", {"auto_apply": False})
+    day = api.patch(f"/installments/installments/{part.id}", {"due_date": f"{part.due_date}"})
+
+    assert (same.status_code, day.status_code) == (200, 200)
 
 
 def test_partners_change_the_card_and_auto_apply(api, agree):

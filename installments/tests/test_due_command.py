@@ -49,6 +49,15 @@ def test_cards_are_collected_in_the_same_run(agree, sandbox):
     assert "1 sent to cards" in told
 
 
+def test_a_card_that_declines_in_the_run_is_late_after_it(agree, sandbox):
+    order = agree("ada", MONTHS, payment_method="pm_card_chargeDeclined")
+
+    told = run("--as-of", "2024-03-02")
+
+    assert statuses(order)[0] == "overdue"
+    assert "1 became overdue" in told
+
+
 def test_without_as_of_it_is_now(agree, wallet):
     wallet("ada", 20_000)
     order = agree("ada", MONTHS)

@@ -102,6 +102,19 @@ def test_all_fees_of_an_order_are_at_most_the_cap(agree):
     assert (late_fee(order), late_fee(order, 2)) == (500, 250)
 
 
+def test_a_fee_is_floored_to_what_cards_take(agree, sandbox):
+    order = agree(
+        "ada", parts((10_000, "03-01")), currency="KWD", late_fee=percent("1.25"),
+        payment_method="pm_card_chargeDeclined",
+    )  # fmt: skip
+    stories.sweep(at("03-01"))
+    stories.collect_cards()
+
+    stories.sweep(at("03-02", hour=1))
+
+    assert late_fee(order) == 120
+
+
 def test_a_paused_order_owes_no_fee(agree):
     order = agree("ada", TWO, late_fee=FIVE)
     stories.sweep(at("03-02"))

@@ -51,3 +51,11 @@ def test_so_is_each_part_of_a_list(api):
     )
 
     assert answer.json()["errors"][0]["field"] == "schedule[1].amount"
+
+
+def test_a_down_payment_of_all_or_more_is_refused(api):
+    for down_payment in ("10.00", "10.01"):
+        field, code, _ = refused(
+            api, amount="10.00", down_payment=down_payment, installment_count=3
+        )
+        assert (field, code) == ("down_payment", "down_payment_too_large")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 
 import pytest
+import time_machine
 
 from installments.tests import stories
 from installments.tests.stories import VISA, parts, statuses
@@ -80,6 +82,28 @@ def test_the_sweep_keeps_to_it_and_goes_on_with_its_schedule(tried, sandbox, now
     assert asked(sandbox) == 10
     assert (part.attempts, part.next_attempt_at > now) == (1, True)
     assert part.failure["code"] == "card_attempts_exceeded"
+
+
+def test_of_many_parts_that_are_due_at_once_a_bad_card_is_asked_ten_times(agree, sandbox, now):
+    order = agree("ada", stories.daily(40), payment_method=DECLINED)
+    stories.sweep(now)
+
+    for minutes in range(0, 100, 20):
+        with time_machine.travel(now + timedelta(minutes=minutes)):
+            stories.collect_cards()
+
+    assert asked(sandbox) == 10
+    codes = Counter(stories.charges_of(order).values_list("failure_code", flat=True))
+    assert codes == {"card_declined": 10, "card_attempts_exceeded": 30}
+
+
+def test_a_try_that_was_spared_is_no_try(tried, sandbox, now):
+    for _ in range(5):
+        stories.process(stories.part(tried), now)
+
+    stories.process(stories.part(tried), now + timedelta(hours=25))
+
+    assert asked(sandbox) == 11
 
 
 def test_a_good_card_pays_any_number_of_parts(agree, sandbox, now):

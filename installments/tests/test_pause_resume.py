@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
 
+from charges import services as charges
 from charges.tests.steps import disputes_of, hear
-from installments.models import Installment, InstallmentOrder
+from installments.late_fees import LateFee
+from installments.models import CollectionPolicy, Installment, InstallmentOrder
 from installments.tests import stories
 from installments.tests.stories import at, event_types, parts, revisions, statuses
+from webhooks.models import Event
 
 THREE = parts((5000, "03-01"), (5000, "04-01"), (5000, "05-01"))
 DISPUTED = "pm_card_createDispute"
+TRIES = ["03-01", "03-02", "03-04", "03-06", "03-08", "03-11", "03-15"]
 
 
 def due_dates(order):
@@ -93,6 +98,18 @@ def test_a_part_that_was_late_before_the_pause_is_not_shifted(agree):
     assert statuses(order)[0] == "overdue"
 
 
+def test_a_part_that_has_failed_on_the_day_of_the_pause_is_not_shifted(agree, partner):
+    CollectionPolicy.objects.create(partner=partner, name="once", offsets=[0])
+    order = agree("ada", THREE)
+    stories.sweep(at("03-01"))
+    stories.pause(order, at("03-01"))
+
+    stories.resume(order, at("03-11"), shift=True)
+
+    assert due_dates(order) == ["03-01", "04-11", "05-11"]
+    assert statuses(order)[0] == "failed"
+
+
 def test_tries_go_on_where_they_were(agree):
     order = agree("ada", THREE[:1])
     for day in ("03-01", "03-02"):
@@ -103,6 +120,88 @@ def test_tries_go_on_where_they_were(agree):
 
     part = stories.part(order)
     assert (part.attempts, part.next_attempt_at) == (2, at("03-04", minute=0))
+
+
+def test_a_part_that_is_shifted_has_all_its_tries_from_its_new_date(agree):
+    order = agree("ada", THREE)
+    stories.sweep(at("03-01"))
+    stories.pause(order, at("03-01", hour=12))
+
+    stories.resume(order, at("03-11", hour=8), shift=True)
+
+    part = stories.part(order)
+    assert (f"{part.due_date:%m-%d}", part.attempts) == ("03-11", 0)
+    assert part.next_attempt_at == at("03-11", minute=0)
+
+
+def test_pausing_and_resuming_again_and_again_uses_up_no_try(agree):
+    order = agree("ada", THREE[:1])
+    stories.sweep(at("03-10"))
+    for hour in range(10, 20):
+        stories.pause(order, at("03-10", hour=hour))
+        stories.resume(order, at("03-10", hour=hour, minute=45))
+        stories.sweep(at("03-10", hour=hour, minute=50))
+
+    part = stories.part(order)
+    assert (part.attempts, part.next_attempt_at) == (1, at("03-11", minute=0))
+
+
+def test_the_last_try_that_declines_during_a_pause_was_the_last(agree, sandbox):
+    order = agree("ada", THREE[:1], payment_method="pm_card_chargeDeclined")
+    for day in TRIES:
+        if day == "03-15":
+            stories.sweep(at(day))
+            stories.pause(order, at(day))
+        else:
+            stories.sweep(at(day))
+        stories.collect_cards()
+    assert statuses(order) == ["failed"]
+
+    stories.resume(order, at("03-25", minute=30))
+
+    part = stories.part(order)
+    assert (part.next_attempt_at, part.default_at) == (None, at("04-24"))
+    assert event_types(part).count("installment.failed") == 1
+
+
+def test_a_failed_part_that_is_charged_meanwhile_gets_the_pause_too(agree, sandbox):
+    order = agree("ada", THREE[:1])
+    for day in TRIES:
+        stories.sweep(at(day))
+    stories.change(order, at("04-01"), payment_method="pm_card_chargeDeclined")
+    sandbox.fault("drop_before", path="/confirm")
+    stories.process(stories.part(order), at("04-01"))
+    stories.pause(order, at("04-02"))
+    stories.resume(order, at("05-02"))
+    charge = stories.charges_of(order).last()
+    charges.collect(charge_id=charge.id, by=stories.BY, now=charge.next_attempt_at)
+
+    order.refresh_from_db()
+    assert order.default_at == at("05-14")
+
+
+def test_the_time_to_a_late_fee_does_not_count_the_pause(agree):
+    fee = LateFee(amount="5.00", percentage=None, grace_days=10, cap=None)
+    order = agree("ada", THREE, late_fee=fee)
+    stories.sweep(at("03-02"))
+    stories.pause(order, at("03-03", hour=0, minute=0))
+    stories.resume(order, at("04-02", hour=0, minute=0), shift=True)
+
+    owed = [stories.sweep(at(day, hour=0, minute=0)).late_fees for day in ("04-10", "04-11")]
+
+    assert owed == [0, 1]
+
+
+def test_an_order_that_completes_while_paused_is_told_as_no_longer_paused(agree, sandbox):
+    order = agree("ada", THREE[:1], payment_method="pm_card_visa")
+    stories.sweep(at("03-01"))
+    stories.pause(order, at("03-01"))
+
+    stories.collect_cards()
+
+    event = Event.objects.get(type="installment_order.completed")
+    data = json.loads(event.data)
+    assert (data["status"], data["paused_at"]) == ("completed", None)
 
 
 def test_the_time_to_default_does_not_count_the_pause(agree):
@@ -145,7 +244,11 @@ def test_an_order_whose_payment_is_disputed_cannot_be_resumed(disputed, api):
 
 def test_the_end_of_a_dispute_does_not_resume_what_somebody_paused(disputed, sandbox, now):
     order, dispute_id = disputed
-    stories.pause(order, now)
+    paused = stories.pause(order, now, reason="Hardship")
+    assert paused.pause_reason == "requested"
+    assert revisions(order)[-1] == (
+        2, "terms_changed", {"pause_reason": "disputed"}, {"pause_reason": "requested"},
+    )  # fmt: skip
 
     sandbox.close_dispute(dispute_id, "won")
     hear("charge.dispute.closed", dispute_id, now)

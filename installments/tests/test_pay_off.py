@@ -71,7 +71,7 @@ def test_a_declined_pay_off_leaves_every_part_as_it_was(agree, sandbox):
 
     assert shown.status == "active"
     assert standing(order) == before
-    assert stories.charges_of(order).last().failure["will_retry"]
+    assert stories.charges_of(order).last().failure["why_not"].startswith("Nobody pays off")
 
 
 def test_paying_off_twice_charges_once(api, agree, wallet):

@@ -175,6 +175,12 @@ def test_an_order_that_would_differ_from_its_preview_is_refused(api, other):
     assert not InstallmentOrder.objects.exists()
 
 
+def test_the_same_fee_in_other_words_is_the_same_outcome(api):
+    shown = preview(api, late_fee={"amount": "5", "cap": "20.0"})
+
+    assert create(api, shown, late_fee={"amount": "5.00", "cap": 20}).status_code == 201
+
+
 def test_a_preview_of_another_day_is_outdated(api):
     body = {"customer_id": "ada", "amount": "100.00", "installment_count": 3}
     with time_machine.travel("2026-01-30 12:00Z", tick=False):

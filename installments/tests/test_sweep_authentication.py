@@ -77,6 +77,24 @@ def test_the_last_try_that_expires_fails_the_part(waiting):
     assert event_types(stories.part(waiting)) == ["installment.failed"]
 
 
+def test_canceling_the_order_cancels_what_waits_for_its_cardholder(waiting, sandbox):
+    stories.cancel(waiting, at("03-01"))
+
+    assert charge_of(waiting).status == "canceled"
+    assert statuses(waiting) == ["canceled", "canceled"]
+    assert sandbox.summary()["payment_intents"].get("requires_action", 0) == 0
+
+
+def test_canceling_goes_on_where_the_processor_was_away(waiting, sandbox):
+    sandbox.fault("drop_before", path="/cancel", times=1)
+    with pytest.raises(charges.ProcessorAway):
+        stories.cancel(waiting, at("03-01"))
+
+    stories.cancel(waiting, at("03-01"))
+
+    assert charge_of(waiting).status == "canceled"
+
+
 @pytest.fixture
 def stopped(api, partner, agree, sandbox, now):
     """An order whose saved card was reported expired: it is not asked again."""

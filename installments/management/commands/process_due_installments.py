@@ -67,6 +67,8 @@ class Command(BaseCommand):
             )
         if swept.processing:  # whatever a worker has not taken already
             charges.collect_due(by=by)
+            if not order and limit is None:  # cards that declined may be late now
+                swept = swept.plus(services.let_time_pass(as_of=at, by=by, now=started_at))
         if as_of is None and order is None and limit is None:  # all that a beat would have done
             services.record_sweep(swept=swept, started_at=started_at, finished_at=timezone.now())
         self.stdout.write(
