@@ -17,6 +17,7 @@ SWEEP = "installments.sweep"
 @pytest.fixture
 def schedule(committed):
     PeriodicTask.objects.all().delete()
+    CrontabSchedule.objects.all().delete()
 
     def start(seconds=None):
         """Beat starts; with another interval declared for the sweep when one is given."""
