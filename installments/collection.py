@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db.models import Exists, F, OuterRef, prefetch_related_objects
 
 from charges import collection as charge_collection
-from charges import declines, splits
+from charges import deciding, declines, splits
 from charges.collection import Outlook
 from charges.models import Charge, ChargeStatus
 from installments import facts, retries, standing
@@ -168,7 +168,7 @@ def settle_late(*, limit: int, customer: WalletKey | None = None, by: Actor, now
     """
     late = claim(_covered(customer), limit=limit)
     planned = [planned_charge([installment], by=by, now=now) for installment in late]
-    wallets = ledger.lock(charge_collection.wallet_keys(planned))
+    wallets = ledger.lock(deciding.wallet_keys(planned))
     available = {
         (*key, wallet.currency): wallet.available
         for key, wallet in wallets.items()

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from charges import collection as charge_collection
+from charges import deciding
 from charges.models import Charge
 from wallets.models import Wallet
 
@@ -37,7 +37,7 @@ class Forecast:
         now: datetime,
     ) -> list[Legs]:
         """The legs of each charge, which is pending and not saved."""
-        partners, customers = zip(*set(charge_collection.wallet_keys(charges)), strict=True)
+        partners, customers = zip(*set(deciding.wallet_keys(charges)), strict=True)
         wallets = {
             (wallet.partner_id, wallet.customer_id): wallet
             for wallet in Wallet.objects.filter(
@@ -46,7 +46,7 @@ class Forecast:
         }
         for wallet in wallets.values():
             self._available.setdefault(wallet.id, wallet.available)
-        charge_collection.decide(
+        deciding.decide(
             charges, wallets, self._available,
             refused_cards=refused_cards or {}, is_capped=True, now=now,
         )  # fmt: skip

@@ -17,7 +17,7 @@ from rest_framework.response import Response
 
 from charges import services as charges
 from charges.cards import PaymentMethodNotFound
-from charges.collection import UnknownRecipient
+from charges.deciding import UnknownRecipient
 from charges.gateway.inbound import InvalidSignature
 from charges.splits import SplitExceedsAmount
 from installments import planning

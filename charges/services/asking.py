@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.db import transaction
 
-from charges import backoff, caps, cards, collection
+from charges import backoff, caps, cards, collection, deciding
 from charges.attempts import Conversation, contradiction
 from charges.gateway import intents
 from charges.gateway.client import NotExecuted, NotUnderstood, OutcomeUnknown, Refused
@@ -196,18 +196,18 @@ def _end(charge: Charge, answer: Answer, *, by: Actor, now: datetime) -> None:
     is_waiting = charge.status == S.REQUIRES_ACTION
     is_late = charge.action_expires_at is not None and charge.action_expires_at <= now
     if answer.outcome == Outcome.SUCCEEDED:
-        collection.succeed(charge, now)
+        deciding.succeed(charge, now)
     elif is_waiting and answer.outcome == Outcome.CANCELED and not is_late:
-        collection.cancel(charge, now)
+        deciding.cancel(charge, now)
     elif is_waiting and answer.outcome == Outcome.CANCELED:
-        collection.fail(
+        deciding.fail(
             charge,
             now,
             code="authentication_expired",
             message="The cardholder did not authenticate in time.",
         )
     else:
-        collection.fail(
+        deciding.fail(
             charge,
             now,
             code=intent.failure_code or "canceled",

@@ -15,9 +15,10 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
-from charges import attempts, cards, collection, splits
+from charges import attempts, cards, collection, deciding, splits
 from charges.cards import PaymentMethodNotFound
-from charges.collection import LEASE, UnknownRecipient
+from charges.collection import LEASE
+from charges.deciding import UnknownRecipient
 from charges.gateway import intents
 from charges.killpoints import killpoint
 from charges.models import OPEN, WITH_PROCESSOR, Charge, ChargeStatus
@@ -125,7 +126,7 @@ def _cancel_pending(charge_id: UUID, by: Actor, now: datetime) -> Charge:
     with transaction.atomic(durable=True):
         charge = collection.lock(charge_id)
         if charge.status == ChargeStatus.PENDING:
-            collection.cancel(charge, now)
+            deciding.cancel(charge, now)
             collection.conclude(charge, by=by, now=now)
         return charge
 
@@ -154,7 +155,7 @@ def _new(partner_id: UUID, new: NewCharge, by: Actor, now: datetime) -> Charge:
 def _insert_pending(charge: Charge) -> None:
     recipients = [(charge.partner_id, share["recipient"]) for share in charge.split_shares]
     if recipients:
-        collection.check_recipients([charge], ledger.lock(recipients))
+        deciding.check_recipients([charge], ledger.lock(recipients))
     charge.next_attempt_at = charge.created_at
     charge.save(force_insert=True)
     broker.nudge(RECOVER_TASK)

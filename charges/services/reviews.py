@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import QuerySet
 
-from charges import attempts, collection
+from charges import attempts, collection, deciding
 from charges.gateway import intents
 from charges.gateway import refunds as card_refunds
 from charges.gateway.client import NotExecuted, NotUnderstood, OutcomeUnknown
@@ -75,9 +75,9 @@ def resolve_charge(
         if _begun(charge, now) != begun:
             raise ReviewUnderWay
         if outcome == SUCCEEDED:
-            collection.succeed(charge, now)
+            deciding.succeed(charge, now)
         else:
-            collection.fail(charge, now, code=CODE, message=reason)
+            deciding.fail(charge, now, code=CODE, message=reason)
         record(charge.id, None, outcome=outcome, reason=reason, evidence=evidence, by=by, now=now)
         collection.conclude(charge, by=by, now=now)
     return charge

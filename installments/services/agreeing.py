@@ -8,8 +8,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
-from charges import cards
-from charges import collection as charge_collection
+from charges import cards, deciding
 from charges.models import Charge, ChargeStatus
 from installments import planning, retries, transitions
 from installments.forecast import Forecast, Legs
@@ -127,7 +126,7 @@ def _check_recipients(partner_id: UUID, plan: Plan) -> None:
     wallets = Wallet.objects.filter(partner_id=partner_id, customer_id__in=customers)
     found = {(partner_id, wallet.customer_id): wallet for wallet in wallets}
     probe = Charge(partner_id=partner_id, currency=plan.new.currency, split_shares=plan.shares)
-    charge_collection.check_recipients([probe], found)
+    deciding.check_recipients([probe], found)
 
 
 def _order(partner_id: UUID, plan: Plan, now: datetime) -> InstallmentOrder:

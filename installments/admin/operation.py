@@ -1,0 +1,65 @@
+"""Staff pages of how collection runs: policies and sweeps."""
+
+from __future__ import annotations
+
+from django import forms
+from django.contrib import admin
+from django.contrib.postgres.forms import SimpleArrayField
+from django.http import HttpRequest
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from installments.admin.columns import days, freshness
+from installments.models import CollectionPolicy, Sweep
+from installments.retries import standard_offsets
+from partners.staff import (
+    BY_PARTNER,
+    PARTNER,
+    ReadOnlyAdmin,
+    RowAdmin,
+    column,
+)
+
+
+class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    offsets = SimpleArrayField(
+        forms.IntegerField(min_value=0),
+        widget=UnfoldAdminTextInputWidget,
+        initial=standard_offsets,
+        help_text=CollectionPolicy._meta.get_field("offsets").help_text,
+    )
+
+    class Meta:
+        model = CollectionPolicy
+        fields = ["partner", "name", "offsets", "grace_days", "default_after_days"]
+
+
+@admin.register(CollectionPolicy)
+class CollectionPolicyAdmin(RowAdmin):
+    form = PolicyForm
+    list_display = [
+        "name", PARTNER, column("tries", lambda policy: days(policy.offsets)), "grace_days",
+        "default_after_days", "updated_at",
+    ]  # fmt: skip
+    list_filter = [BY_PARTNER]
+    search_fields = ["name", "partner__name"]
+    id_fields = ["partner_id"]
+    ordering = ["partner__name"]
+    autocomplete_fields = ["partner"]
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: CollectionPolicy | None = None
+    ) -> list[str]:
+        return ["partner"] if obj else []
+
+
+@admin.register(Sweep)
+class SweepAdmin(ReadOnlyAdmin):
+    STATE = column("state", freshness)
+    TOOK = column(
+        "took", lambda sweep: f"{(sweep.finished_at - sweep.started_at).total_seconds():,.1f} s"
+    )
+    list_display = ["name", STATE, "finished_at", TOOK, "collected"]
+    list_select_related = ()
+    ordering = ["name"]
+    id_fields = []
+    fields = ["name", STATE, "started_at", "finished_at", TOOK, "collected"]
