@@ -1,25 +1,29 @@
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
 
 from partners.api import PartnerView
 from partners.filters import CreatedFilterSet
 from partners.models import Scope
 from webhooks import services
-from webhooks.models import Delivery, DeliveryStatus, Endpoint
+from webhooks.models import Delivery, DeliveryStatus, Endpoint, Event, EventQuerySet
 from webhooks.serializers import (
     DeliveryResource,
     EndpointBody,
     EndpointChanges,
     EndpointResource,
+    EventResource,
     NewEndpointResource,
 )
 
@@ -57,6 +61,63 @@ class DeliveryDetail(DeliveryView):
     @extend_schema(operation_id="webhooks_get", summary="One webhook delivery with its attempts")
     def get(self, request: Request, delivery_id: UUID) -> Response:
         return Response(DeliveryResource.render(get_object_or_404(self.rows(), id=delivery_id)))
+
+
+AFTER = OpenApiParameter(
+    "after",
+    OpenApiTypes.UUID,
+    description="The last event you have; of all zeros: from the first one on. Then oldest first.",
+)
+FIRST = UUID(int=0)
+
+
+class EventFilters(CreatedFilterSet):
+    type = filters.ChoiceFilter(choices=[(name, name) for name in settings.EVENT_TYPES])
+    resource_id = filters.UUIDFilter()
+    after = filters.UUIDFilter(method="as_feed")
+
+    def as_feed(self, queryset: QuerySet[Event], name: str, value: UUID) -> QuerySet[Event]:
+        return queryset  # another order needs another page: see Events.get
+
+
+class EventView(PartnerView):
+    queryset = Event.objects.none()
+    serializer_class = EventResource
+
+    def rows(self) -> EventQuerySet:
+        return Event.objects.owned_by(self.partner_id)
+
+
+class Events(EventView):
+    filterset_class = EventFilters
+
+    @extend_schema(
+        operation_id="events_list",
+        summary="Events, newest first; the feed, oldest first, with `after`",
+        parameters=[AFTER],
+        responses=EventResource(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        if "after" not in request.query_params:
+            return self.page(self.rows())
+        self.filter_queryset(self.rows())  # refuses what it does not know
+        pages: Any = self.paginator
+        wanted = self.filter_queryset(self.rows().after(self._last(request)))
+        found = list(wanted[: pages.get_page_size(request)])
+        last = str(found[-1].id) if found else request.query_params["after"]
+        following = replace_query_param(request.build_absolute_uri(), "after", last)
+        shown = [EventResource.render(event) for event in found]
+        return Response({"results": shown, "next": following, "previous": None})
+
+    def _last(self, request: Request) -> Event | None:
+        last = UUID(request.query_params["after"])
+        return None if last == FIRST else get_object_or_404(self.rows(), id=last)
+
+
+class EventDetail(EventView):
+    @extend_schema(operation_id="events_get", summary="One event")
+    def get(self, request: Request, event_id: UUID) -> Response:
+        return Response(EventResource.render(get_object_or_404(self.rows(), id=event_id)))
 
 
 class Endpoints(PartnerView):

@@ -24,12 +24,13 @@ WITH incoming AS (
         place int, id uuid, partner_id uuid, type text, resource_id uuid, data text)
 ), published AS (
     INSERT INTO webhooks_event
-        (id, partner_id, type, resource_id, sequence, data, request_id, created_at)
+        (id, partner_id, type, resource_id, sequence, data, request_id, transaction_id,
+         created_at)
     SELECT i.id, i.partner_id, i.type, i.resource_id,
         coalesce((SELECT max(e.sequence) FROM webhooks_event e
                   WHERE e.resource_id = i.resource_id), 0)
             + row_number() OVER (PARTITION BY i.resource_id ORDER BY i.place),
-        i.data, %(request_id)s, %(now)s
+        i.data, %(request_id)s, pg_current_xact_id()::text::bigint, %(now)s
     FROM incoming i
     RETURNING id, partner_id, type
 )

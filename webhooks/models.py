@@ -55,6 +55,29 @@ class Endpoint(models.Model):
         return self.url.partition("?")[0]
 
 
+class Settled(models.Func):
+    """Every transaction with a smaller number has ended (the snapshot's xmin)."""
+
+    template = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+    output_field = models.BigIntegerField()
+
+
+class EventQuerySet(OwnedQuerySet["Event"]):
+    def after(self, event: Event | None) -> Self:
+        """Those that come after it in the feed, from the first one on without it.
+
+        In the order in which their transactions began to write, and only as far as all of them
+        have ended: no event ever appears before one that has been read.
+        """
+        settled = self.filter(transaction_id__lt=Settled())
+        if event:
+            settled = settled.filter(
+                Q(transaction_id__gt=event.transaction_id)
+                | Q(transaction_id=event.transaction_id, id__gt=event.id)
+            )
+        return settled.order_by("transaction_id", "id")
+
+
 class Event(models.Model):
     """A fact, frozen when it happened. `data` is the JSON text of the resource at that moment."""
 
@@ -65,9 +88,12 @@ class Event(models.Model):
     sequence = models.PositiveIntegerField()
     data = models.TextField()
     request_id = models.CharField(max_length=128, blank=True)
+    transaction_id = models.BigIntegerField(
+        default=0, editable=False, help_text="PostgreSQL's number of who published it."
+    )
     created_at = models.DateTimeField()
 
-    objects: models.Manager[Event] = OwnedQuerySet["Event"].as_manager()
+    objects = EventQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]
@@ -78,6 +104,7 @@ class Event(models.Model):
         ]
         indexes = [
             models.Index(fields=["partner", "-id"], name="webhooks_event_partner"),
+            models.Index(fields=["partner", "transaction_id", "id"], name="webhooks_event_feed"),
         ]
 
     def __str__(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -10,8 +11,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from partners.serializers import Body, FlagField, InstantField, Resource, TextField
-from webhooks import signing
-from webhooks.models import Attempt, Delivery, DeliveryStatus, Endpoint
+from webhooks.models import Attempt, Delivery, DeliveryStatus, Endpoint, Event
 
 
 class EventTypesField(serializers.ListField):
@@ -62,14 +62,19 @@ class AttemptResource(Resource):
     error = serializers.CharField()
 
 
-class EventPayload(Resource):
+class EventResource(Resource):
     """The body that is sent, the same bytes at every attempt."""
 
     id = serializers.UUIDField()
     type = serializers.CharField()
     created_at = InstantField()
     sequence = serializers.IntegerField()
-    data = serializers.DictField()  # type: ignore[assignment]  # shadows Serializer.data, unused here
+    data = serializers.SerializerMethodField()  # type: ignore[assignment]  # shadows Serializer.data, unused here
+
+    @extend_schema_field(serializers.DictField())
+    def get_data(self, event: Event) -> dict[str, Any]:
+        parsed: dict[str, Any] = json.loads(event.data)
+        return parsed
 
 
 class DeliveryResource(Resource):
@@ -87,16 +92,9 @@ class DeliveryResource(Resource):
     def get_url(self, delivery: Delivery) -> str:
         return shown_url(delivery.endpoint)
 
-    @extend_schema_field(EventPayload)
+    @extend_schema_field(EventResource)
     def get_payload(self, delivery: Delivery) -> dict[str, Any]:
-        event = delivery.event
-        return signing.payload(
-            id=event.id,
-            type=event.type,
-            created_at=event.created_at,
-            sequence=event.sequence,
-            data=event.data,
-        )
+        return EventResource.render(delivery.event)
 
     @extend_schema_field(AttemptResource(many=True))
     def get_attempts(self, delivery: Delivery) -> list[dict[str, Any]]:

@@ -9,7 +9,6 @@ import base64
 import json
 import secrets
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from standardwebhooks import Webhook
@@ -31,12 +30,6 @@ def body(*, id: UUID, type: str, created_at: datetime, sequence: int, data: str)
     """`{id, type, created_at, sequence, data}`; `data` is JSON text already."""
     head = {"id": str(id), "type": type, "created_at": instant(created_at), "sequence": sequence}
     return f'{json.dumps(head)[:-1]}, "data": {data}}}'.encode()
-
-
-def payload(**event: Any) -> dict[str, Any]:
-    """The body as an object, for the delivery log."""
-    parsed: dict[str, Any] = json.loads(body(**event))
-    return parsed
 
 
 def headers(*, secret: str, event_id: UUID, body: bytes, at: datetime) -> dict[str, str]:

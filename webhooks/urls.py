@@ -6,5 +6,7 @@ urlpatterns = [
     path("webhooks", api.Deliveries.as_view()),
     path("webhooks/endpoints", api.Endpoints.as_view()),
     path("webhooks/endpoints/<uuid:endpoint_id>", api.EndpointDetail.as_view()),
+    path("events", api.Events.as_view()),
+    path("events/<uuid:event_id>", api.EventDetail.as_view()),
     path("webhooks/<uuid:delivery_id>", api.DeliveryDetail.as_view()),
 ]

@@ -15,7 +15,7 @@ REVISIONS = f"/installments/orders/{ORDER}/revisions"
 """Of the order that `ada` has changed; the id stands for its own."""
 LISTS = [
     "/wallets", "/wallets/ada/ledger", "/charges", "/payment-methods?customer_id=ada",
-    "/installments/orders", "/installments/due-installments", REVISIONS, "/webhooks",
+    "/installments/orders", "/installments/due-installments", REVISIONS, "/events", "/webhooks",
     "/webhooks/endpoints",
 ]  # fmt: skip
 each_list = pytest.mark.parametrize("path", LISTS)

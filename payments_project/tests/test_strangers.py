@@ -33,6 +33,7 @@ def theirs(other_partner, make_api, sandbox):
         "order_id": order["id"],
         "installment_id": order["installments"][0]["id"],
         "endpoint_id": endpoint["id"],
+        "event_id": other.get("/events").json()["results"][0]["id"],
         "delivery_id": other.get("/webhooks").json()["results"][0]["id"],
     }
 
