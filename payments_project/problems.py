@@ -146,6 +146,10 @@ DOMAIN: dict[type[Exception], Problem] = {
         409, "order_disputed", "A payment of the order is disputed",
         "The order is paused until the dispute ends; winning it resumes the order by itself.",
     ),
+    webhooks.EndpointInactive: Problem(
+        409, "endpoint_inactive", "The endpoint is not active",
+        "Nothing is sent to it. Make it active first (PATCH is_active).",
+    ),
     installments.PreviewOutdated: Problem(
         409, "preview_outdated", "The order would differ from its preview",
         "A day, a wallet's recipients or your collection policy changed since. Preview it again.",

@@ -252,6 +252,7 @@ EVENT_TYPES = [
     "installment_order.revised",
     "wallet.credited",
     "wallet.debited",
+    "endpoint.disabled",
 ]
 
 # Staff -------------------------------------------------------------------------------------

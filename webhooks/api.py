@@ -16,6 +16,7 @@ from rest_framework.utils.urls import replace_query_param
 from partners.api import PartnerView
 from partners.filters import CreatedFilterSet
 from partners.models import Scope
+from partners.serializers import NoBody, Resource
 from webhooks import services
 from webhooks.models import Delivery, DeliveryStatus, Endpoint, Event, EventQuerySet
 from webhooks.serializers import (
@@ -25,6 +26,8 @@ from webhooks.serializers import (
     EndpointResource,
     EventResource,
     NewEndpointResource,
+    ReplayBody,
+    ReplayResource,
 )
 
 
@@ -120,6 +123,19 @@ class EventDetail(EventView):
         return Response(EventResource.render(get_object_or_404(self.rows(), id=event_id)))
 
 
+class DeliveryReplay(DeliveryView):
+    write_scope = Scope.WEBHOOKS
+
+    @extend_schema(
+        operation_id="webhooks_replay", summary="Send it again now, with the same id", request=None
+    )
+    def post(self, request: Request, delivery_id: UUID) -> Response:
+        NoBody.shared().run_validation(request.data)
+        delivery = get_object_or_404(self.rows(), id=delivery_id, endpoint__partner__isnull=False)
+        services.replay_delivery(delivery=delivery, now=self.now)
+        return Response(DeliveryResource.render(self.rows().get(id=delivery_id)))
+
+
 class Endpoints(PartnerView):
     queryset = Endpoint.objects.none()
     serializer_class = EndpointResource
@@ -145,14 +161,63 @@ class Endpoints(PartnerView):
         return Response(NewEndpointResource.render(endpoint), status=201)
 
 
-class EndpointDetail(PartnerView):
-    serializer_class = EndpointResource
+class EndpointView(PartnerView):
+    serializer_class: type[Resource] = EndpointResource
     write_scope = Scope.WEBHOOKS
 
     def endpoint(self, endpoint_id: UUID) -> Endpoint:
         rows = Endpoint.objects.owned_by(self.partner_id).of_partners()
         return get_object_or_404(rows, id=endpoint_id)
 
+
+class EndpointRotate(EndpointView):
+    @extend_schema(
+        operation_id="endpoints_rotate_secret",
+        summary="A fresh secret, shown only here; the old one signs for 24 hours too",
+        request=None,
+        responses={200: NewEndpointResource},
+    )
+    def post(self, request: Request, endpoint_id: UUID) -> Response:
+        NoBody.shared().run_validation(request.data)
+        rotated = services.rotate_secret(endpoint=self.endpoint(endpoint_id), now=self.now)
+        return Response(NewEndpointResource.render(rotated))
+
+
+class EndpointTest(EndpointView):
+    @extend_schema(
+        operation_id="endpoints_test",
+        summary="Send a test event to this endpoint alone",
+        request=None,
+        responses={201: DeliveryResource},
+    )
+    def post(self, request: Request, endpoint_id: UUID) -> Response:
+        NoBody.shared().run_validation(request.data)
+        delivery = services.send_test(
+            endpoint=self.endpoint(endpoint_id), by=self.actor, now=self.now
+        )
+        return Response(DeliveryResource.render(delivery), status=201)
+
+
+class EndpointReplay(EndpointView):
+    @extend_schema(
+        operation_id="endpoints_replay",
+        summary="Send all events of a window again, or for the first time",
+        request=ReplayBody,
+        responses={200: ReplayResource},
+    )
+    def post(self, request: Request, endpoint_id: UUID) -> Response:
+        endpoint = self.endpoint(endpoint_id)
+        body = ReplayBody.shared().run_validation(request.data)
+        count = services.replay_window(
+            endpoint=endpoint,
+            since=body["since"],
+            until=body.get("until", self.now),
+            now=self.now,
+        )
+        return Response({"replayed": count})
+
+
+class EndpointDetail(EndpointView):
     @extend_schema(operation_id="endpoints_get", summary="One endpoint")
     def get(self, request: Request, endpoint_id: UUID) -> Response:
         return Response(EndpointResource.render(self.endpoint(endpoint_id)))

@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from webhooks import egress, signing
+from partners import actors
+from webhooks import egress, events, signing
 from webhooks.models import Attempt, Delivery, DeliveryStatus, Endpoint
+from webhooks.serializers import EndpointResource
 
 # Seconds from one attempt to the next (Svix's ladder, stretched to a day).
 LADDER = [5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400]
@@ -16,12 +18,17 @@ JITTER = 0.1
 LEASE = timedelta(seconds=2 * egress.TIMEOUT)
 MAX_RETRY_AFTER = 86400.0
 GONE = 410
+PATIENCE = timedelta(days=5)
+"""How long an endpoint may fail without a success in between."""
+BY = actors.system("webhooks")
 
 CLAIM = """
 UPDATE webhooks_delivery SET attempt_count = attempt_count + 1, next_attempt_at = %(until)s
 WHERE id = (
     SELECT id FROM webhooks_delivery
-    WHERE endpoint_id = %(endpoint)s AND next_attempt_at <= %(now)s
+    WHERE endpoint_id = %(endpoint)s AND next_attempt_at <= %(now)s AND EXISTS (
+        SELECT 1 FROM webhooks_endpoint n
+        WHERE n.id = %(endpoint)s AND n.is_active AND n.deleted_at IS NULL)
     ORDER BY next_attempt_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
 ) RETURNING *
 """
@@ -45,15 +52,23 @@ def send(delivery: Delivery, now: datetime) -> egress.Answer:
         sequence=event.sequence,
         data=event.data,
     )
-    headers = signing.headers(secret=secret_of(endpoint), event_id=event.id, body=body, at=now)
+    headers = signing.headers(
+        secrets=secrets_of(endpoint, now), event_id=event.id, body=body, at=now
+    )
     return egress.post(
         endpoint.url, body=body, headers={**headers, "Content-Type": "application/json"}
     )
 
 
-def secret_of(endpoint: Endpoint) -> str:
-    """The operator's endpoints sign with WEBHOOK_SECRET, which no table holds."""
-    return endpoint.secret if endpoint.partner_id else str(settings.WEBHOOK_SECRET)
+def secrets_of(endpoint: Endpoint, now: datetime) -> list[str]:
+    """The secret, and the one before it for a day. The operator's endpoints sign with
+    WEBHOOK_SECRET, which no table holds.
+    """
+    if endpoint.partner_id is None:
+        return [str(settings.WEBHOOK_SECRET)]
+    until = endpoint.previous_secret_until
+    is_rotating = until is not None and now < until
+    return [endpoint.secret, *([endpoint.previous_secret] if is_rotating else [])]
 
 
 def record(delivery: Delivery, answer: egress.Answer, *, started_at: datetime) -> None:
@@ -83,8 +98,8 @@ def _outcome(delivery: Delivery, answer: egress.Answer, at: datetime) -> dict[st
     if answer.is_success:
         status = DeliveryStatus.DELIVERED
         return {"status": status, "delivered_at": at, "next_attempt_at": None}
-    wait = retry_wait(delivery.attempt_count, answer.retry_after)
-    if wait is None or answer.status == GONE:
+    wait = retry_wait(delivery.attempt_count - delivery.replayed_after, answer.retry_after)
+    if wait is None:
         return {"status": DeliveryStatus.EXHAUSTED, "next_attempt_at": None}
     return {"status": DeliveryStatus.FAILED, "next_attempt_at": at + wait}
 
@@ -104,9 +119,25 @@ def _note_health(endpoint: Endpoint, answer: egress.Answer, at: datetime) -> Non
         return
     row.filter(failing_since=None).update(failing_since=at)
     if answer.status == GONE:
-        row.filter(is_active=True).update(
-            is_active=False, disabled_reason="The receiver answered 410 Gone.", updated_at=at
-        )
-        Delivery.objects.filter(endpoint_id=endpoint.id, next_attempt_at__isnull=False).update(
-            status=DeliveryStatus.EXHAUSTED, next_attempt_at=None
-        )
+        _disable(endpoint, "The receiver answered 410 Gone.", at)
+    elif endpoint.partner_id and row.filter(failing_since__lte=at - PATIENCE).exists():
+        _disable(endpoint, "No delivery succeeded for 5 days.", at)
+
+
+def _disable(endpoint: Endpoint, reason: str, at: datetime) -> None:
+    """Nothing more is sent there, and its partner is told elsewhere. What is owed waits: it is sent
+    when the endpoint is made active again.
+    """
+    active = Endpoint.objects.filter(id=endpoint.id, is_active=True)
+    if not active.update(is_active=False, disabled_reason=reason, updated_at=at):
+        return
+    endpoint.refresh_from_db()
+    if endpoint.partner_id is None:
+        return
+    fact = events.Fact(
+        partner_id=endpoint.partner_id,
+        type="endpoint.disabled",
+        resource_id=endpoint.id,
+        data=EndpointResource.render(endpoint),
+    )
+    events.publish([fact], by=BY, now=at)

@@ -35,14 +35,16 @@ WITH incoming AS (
     RETURNING id, partner_id, type
 )
 INSERT INTO webhooks_delivery
-    (id, partner_id, event_id, endpoint_id, status, attempt_count, next_attempt_at, created_at)
+    (id, partner_id, event_id, endpoint_id, status, attempt_count, replayed_after,
+     next_attempt_at, created_at)
 SELECT (left(p.id::text, 15) || substr(gen_random_uuid()::text, 16))::uuid,
-    p.partner_id, p.id, n.id, 'pending', 0, %(now)s, %(now)s
+    p.partner_id, p.id, n.id, 'pending', 0, 0, %(now)s, %(now)s
 FROM published p
 JOIN webhooks_endpoint n
     ON (n.partner_id = p.partner_id OR n.partner_id IS NULL)
     AND n.is_active AND n.deleted_at IS NULL
-    AND (cardinality(n.event_types) = 0 OR p.type = ANY (n.event_types))
+    AND CASE WHEN %(to)s::uuid IS NULL THEN webhooks_wants(n.event_types, p.type)
+        ELSE n.id = %(to)s::uuid END
 """
 
 
@@ -56,8 +58,9 @@ class Fact:
     data: Mapping[str, Any]
 
 
-def publish(facts: Sequence[Fact], *, by: Actor, now: datetime) -> None:
-    """Every fact is an event with the next sequence of its resource, owed to who wants it.
+def publish(facts: Sequence[Fact], *, to: UUID | None = None, by: Actor, now: datetime) -> None:
+    """Every fact is an event with the next sequence of its resource, owed to who wants it, or to
+    one endpoint alone.
 
     One statement however many facts. The caller's transaction holds the lock of each resource,
     which keeps sequences free of gaps and repeats.
@@ -79,7 +82,13 @@ def publish(facts: Sequence[Fact], *, by: Actor, now: datetime) -> None:
     )
     with connection.cursor() as cursor:
         cursor.execute(
-            PUBLISH, {"events": rows.encode(incoming), "request_id": by.request_id, "now": now}
+            PUBLISH,
+            {
+                "events": rows.encode(incoming),
+                "request_id": by.request_id,
+                "to": to,
+                "now": now,
+            },
         )
         if cursor.rowcount:
             broker.nudge(DELIVER_TASK)

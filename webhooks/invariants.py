@@ -17,7 +17,7 @@ INVARIANTS = {
         SELECT e.id, e.type, n.id AS endpoint_id FROM webhooks_event e
         JOIN webhooks_endpoint n ON (n.partner_id = e.partner_id OR n.partner_id IS NULL)
             AND n.is_active AND n.deleted_at IS NULL AND n.updated_at < e.created_at
-            AND (cardinality(n.event_types) = 0 OR e.type = ANY (n.event_types))
+            AND webhooks_wants(n.event_types, e.type) AND e.type <> 'endpoint.test'
         LEFT JOIN webhooks_delivery d ON d.event_id = e.id AND d.endpoint_id = n.id
         WHERE {OF_EVENT} AND d.id IS NULL""",
     "a delivery is of its event's and endpoint's partner": f"""

@@ -33,6 +33,8 @@ class Endpoint(models.Model):
     )
     description = models.CharField(max_length=500, blank=True)
     secret = models.CharField(max_length=100, blank=True, editable=False)
+    previous_secret = models.CharField(max_length=100, blank=True, editable=False)
+    previous_secret_until = models.DateTimeField(null=True, blank=True, editable=False)
     is_active = models.BooleanField(default=True)
     failing_since = models.DateTimeField(null=True, blank=True, editable=False)
     disabled_reason = models.CharField(max_length=200, blank=True, editable=False)
@@ -125,6 +127,15 @@ class DeliveryQuerySet(OwnedQuerySet["Delivery"]):
     def due(self, now: datetime) -> Self:
         return self.filter(next_attempt_at__lte=now)
 
+    def owe_again(self, now: datetime) -> int:
+        """They are due now, with the whole ladder before them; how many is the answer."""
+        return self.update(
+            status=DeliveryStatus.PENDING,
+            next_attempt_at=now,
+            delivered_at=None,
+            replayed_after=F("attempt_count"),
+        )
+
 
 class Delivery(models.Model):
     """One event owed to one endpoint: `failed` will be tried again, `exhausted` will not."""
@@ -137,6 +148,9 @@ class Delivery(models.Model):
     endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="deliveries")
     status = models.CharField(max_length=16, choices=DeliveryStatus.choices)
     attempt_count = models.PositiveSmallIntegerField(default=0)
+    replayed_after = models.PositiveSmallIntegerField(
+        default=0, help_text="Attempts before the last replay: the ladder begins anew after them."
+    )
     next_attempt_at = models.DateTimeField(null=True, blank=True)
     delivered_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -13,14 +15,23 @@ from rest_framework import serializers
 from partners.serializers import Body, FlagField, InstantField, Resource, TextField
 from webhooks.models import Attempt, Delivery, DeliveryStatus, Endpoint, Event
 
+FAMILIES = sorted({name.partition(".")[0] + ".*" for name in settings.EVENT_TYPES})
+WANTED = [*settings.EVENT_TYPES, *FAMILIES]
+
 
 class EventTypesField(serializers.ListField):
-    """Event types by exact name; an empty list means all."""
+    """Event types by exact name, or all of a family: `charge.*`; an empty list means all."""
 
-    child = serializers.ChoiceField(choices=[(t, t) for t in settings.EVENT_TYPES])
+    child = serializers.ChoiceField(choices=[(name, name) for name in WANTED])
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_length=len(settings.EVENT_TYPES), **kwargs)
+        super().__init__(max_length=len(WANTED), **kwargs)
+
+
+MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
+    r"(Z|[+-][0-9]{2}:[0-9]{2})"
+)
 
 
 class EndpointBody(Body):
@@ -34,6 +45,35 @@ class EndpointChanges(Body):
     event_types = EventTypesField(required=False)
     description = TextField(max_length=500, required=False, allow_blank=True)
     is_active = FlagField(required=False)
+
+
+class MomentField(serializers.DateTimeField):
+    """ISO 8601 with its offset: a moment, not a wall-clock time somewhere."""
+
+    def to_internal_value(self, value: Any) -> datetime:
+        if not isinstance(value, str) or not MOMENT.fullmatch(value):
+            self.fail("invalid", format="2026-01-31T09:00:00Z")
+        moment: datetime = super().to_internal_value(value)
+        return moment
+
+
+class ReplayBody(Body):
+    """Events that happened from `since` on, before `until` (now)."""
+
+    since = MomentField()
+    until = MomentField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "until" in attrs and attrs["until"] <= attrs["since"]:
+            detail = serializers.ErrorDetail("Later than since.", "empty_window")
+            raise serializers.ValidationError({"until": [detail]})
+        return attrs
+
+
+class ReplayResource(Resource):
+    """How many events are owed again."""
+
+    replayed = serializers.IntegerField()
 
 
 class EndpointResource(Resource):

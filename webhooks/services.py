@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,9 +12,12 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
+from partners import broker
+from partners.actors import Actor
 from partners.models import Partner
-from webhooks import delivery, egress, signing
+from webhooks import delivery, egress, events, signing
 from webhooks.models import OPEN_DELIVERIES, Delivery, DeliveryStatus, Endpoint
+from webhooks.serializers import EndpointResource
 
 MAX_ENDPOINTS = 20
 PARALLEL_ENDPOINTS = 16
@@ -25,6 +28,28 @@ SELECT n.id FROM webhooks_endpoint n
 WHERE n.is_active AND n.deleted_at IS NULL AND EXISTS (
     SELECT 1 FROM webhooks_delivery d WHERE d.endpoint_id = n.id AND d.next_attempt_at <= %s)
 """
+
+
+ROTATION = timedelta(hours=24)
+TEST = "endpoint.test"
+
+REPLAY = """
+INSERT INTO webhooks_delivery (id, partner_id, event_id, endpoint_id, status, attempt_count,
+    replayed_after, next_attempt_at, created_at)
+SELECT (left(e.id::text, 15) || substr(gen_random_uuid()::text, 16))::uuid,
+    e.partner_id, e.id, n.id, 'pending', 0, 0, %(now)s, %(now)s
+FROM webhooks_endpoint n JOIN webhooks_event e
+    ON (n.partner_id = e.partner_id OR n.partner_id IS NULL)
+    AND webhooks_wants(n.event_types, e.type) AND e.type <> 'endpoint.test'
+WHERE n.id = %(endpoint)s AND e.created_at >= %(since)s AND e.created_at < %(until)s
+ON CONFLICT (event_id, endpoint_id) DO UPDATE SET status = 'pending', delivered_at = NULL,
+    next_attempt_at = %(now)s, replayed_after = webhooks_delivery.attempt_count
+"""
+
+
+class EndpointInactive(Exception):
+    def __init__(self) -> None:
+        super().__init__("The endpoint is not active: make it active first.")
 
 
 class TooManyEndpoints(Exception):
@@ -59,11 +84,72 @@ def update_endpoint(*, endpoint: Endpoint, changes: dict[str, Any], now: datetim
     """
     if url := changes.get("url"):
         egress.check_url(url)
-    if changes.get("is_active"):
-        changes = {**changes, "disabled_reason": "", "failing_since": None}
     with transaction.atomic(durable=True):
-        Endpoint.objects.filter(id=endpoint.id).update(**changes, updated_at=now)
+        row = Endpoint.objects.filter(id=endpoint.id)
+        if changes.get("is_active") and row.filter(is_active=False).exists():
+            changes = {**changes, "disabled_reason": "", "failing_since": None}
+            Delivery.objects.filter(endpoint=endpoint, status__in=OPEN_DELIVERIES).owe_again(now)
+            broker.nudge(events.DELIVER_TASK)
+        row.update(**changes, updated_at=now)
     endpoint.refresh_from_db()
+    return endpoint
+
+
+def rotate_secret(*, endpoint: Endpoint, now: datetime) -> Endpoint:
+    """The endpoint has a fresh secret; for ROTATION the one before it signs too."""
+    with transaction.atomic(durable=True):
+        row = Endpoint.objects.select_for_update().get(id=endpoint.id)
+        row.previous_secret, row.previous_secret_until = row.secret, now + ROTATION
+        row.secret, row.updated_at = signing.new_secret(), now
+        row.save()
+    return row
+
+
+def send_test(*, endpoint: Endpoint, by: Actor, now: datetime) -> Delivery:
+    """A test event is owed to this endpoint alone, whatever types it wants. Raises
+    EndpointInactive.
+    """
+    with transaction.atomic(durable=True):
+        row = _active(endpoint.id)
+        fact = events.Fact(
+            partner_id=row.partner_id or UUID(int=0),
+            type=TEST,
+            resource_id=row.id,
+            data=EndpointResource.render(row),
+        )
+        events.publish([fact], to=row.id, by=by, now=now)
+        return Delivery.objects.filter(endpoint=row, event__type=TEST).latest("id")
+
+
+def replay_delivery(*, delivery: Delivery, now: datetime) -> Delivery:
+    """The delivery is due again now, with the same event id and the ladder from its start.
+
+    Raises EndpointInactive.
+    """
+    with transaction.atomic(durable=True):
+        _active(delivery.endpoint_id)
+        Delivery.objects.filter(id=delivery.id).owe_again(now)
+        broker.nudge(events.DELIVER_TASK)
+    return Delivery.objects.get(id=delivery.id)
+
+
+def replay_window(*, endpoint: Endpoint, since: datetime, until: datetime, now: datetime) -> int:
+    """Every event of the window that the endpoint wants is owed to it again, or for the first time
+    if it was not there then; returns how many. Raises EndpointInactive.
+    """
+    with transaction.atomic(durable=True):
+        row = _active(endpoint.id)
+        with connection.cursor() as cursor:
+            cursor.execute(REPLAY, {"endpoint": row.id, "since": since, "until": until, "now": now})
+            count = int(cursor.rowcount)
+        broker.nudge(events.DELIVER_TASK)
+        return count
+
+
+def _active(endpoint_id: UUID) -> Endpoint:
+    endpoint = Endpoint.objects.select_for_update().get(id=endpoint_id)
+    if not endpoint.is_active or endpoint.deleted_at:
+        raise EndpointInactive
     return endpoint
 
 

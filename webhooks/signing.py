@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -32,11 +33,14 @@ def body(*, id: UUID, type: str, created_at: datetime, sequence: int, data: str)
     return f'{json.dumps(head)[:-1]}, "data": {data}}}'.encode()
 
 
-def headers(*, secret: str, event_id: UUID, body: bytes, at: datetime) -> dict[str, str]:
-    """`webhook-id`, `webhook-timestamp` and `webhook-signature` of one attempt at `at` (UTC)."""
-    signature = Webhook(secret).sign(str(event_id), at, body.decode())
+def headers(*, secrets: Sequence[str], event_id: UUID, body: bytes, at: datetime) -> dict[str, str]:
+    """`webhook-id`, `webhook-timestamp` and `webhook-signature` of one attempt at `at` (UTC).
+
+    One signature for each secret: while one is rotated, a receiver may know either.
+    """
+    signatures = [Webhook(secret).sign(str(event_id), at, body.decode()) for secret in secrets]
     return {
         "webhook-id": str(event_id),
         "webhook-timestamp": str(int(at.timestamp())),
-        "webhook-signature": signature,
+        "webhook-signature": " ".join(signatures),
     }

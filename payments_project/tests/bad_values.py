@@ -16,6 +16,7 @@ from partners.serializers import (
 )
 from payments_project.tests.conftest import Raw
 from wallets.fields import AmountField, CurrencyField
+from webhooks.serializers import MomentField
 
 CARD = "4242424242424242"
 DEEP = Raw("[" * 40 + "]" * 40)
@@ -54,6 +55,11 @@ BY_CLASS = {
         "9999-12-31", "2099-01-01 ",
     ],
     Body: ["a", 5, True, [], [{}], {}, {"nope": "1.00"}],
+    MomentField: [
+        *NO_TEXT, *WORD, "2026-01-31", "2026-01-31T09:00:00", "2026-02-30T09:00:00Z", "20260131",
+        "2026-01-31 09:00:00Z", "2026-01-31T25:00:00Z", "2026-W05-6T09:00Z", "1769850000",
+        "2026-01-31T09:00:00Z ", "٢٠٢٦-٠١-٣١T09:00:00Z", "0000-01-01T00:00:00Z",
+    ],
     ListField: ["a", 5, True, {}, {"a": 1}, [5], ["nope"], [None], [[]], [{}], [True]],
 }  # fmt: skip
 

@@ -20,7 +20,7 @@ from partners.serializers import Body
 from payments_project.tests.bad_values import bad_values, places
 from payments_project.tests.conftest import dump, operations, problem
 from wallets.serializers import MovementBody, WalletBody, WalletChanges
-from webhooks.serializers import EndpointBody, EndpointChanges
+from webhooks.serializers import EndpointBody, EndpointChanges, ReplayBody
 
 NEXT_YEAR = date.today().year + 1  # noqa: DTZ011 -- any zone's will do
 BY_PERCENTAGE = [{"recipient": "bob", "percentage": "12.5"}]
@@ -56,6 +56,8 @@ REFUND = {"amount": "1.00", "reason": "damaged", "refund_to": "wallet"}
 SETUP = {"customer_id": "ada", "default": True}
 ENDPOINT = {"url": "https://8.8.8.8/", "event_types": ["charge.failed"], "description": "a"}
 
+WINDOW = {"since": "2026-01-31T09:00:00Z", "until": "2026-02-01T00:00:00.5+02:00"}
+
 
 class Write(NamedTuple):
     method: str
@@ -89,6 +91,7 @@ WRITES = [
         [REASON | {"due_date": f"{NEXT_YEAR}-03-31"}],
     ),
     Write("post", "/webhooks/endpoints", EndpointBody, [ENDPOINT]),
+    Write("post", "/webhooks/endpoints/{endpoint_id}/replay", ReplayBody, [WINDOW]),
     Write(
         "patch", "/webhooks/endpoints/{endpoint_id}", EndpointChanges,
         [ENDPOINT | {"is_active": True}],

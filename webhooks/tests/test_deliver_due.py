@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import threading
 import time
 from datetime import timedelta
@@ -9,7 +10,7 @@ from django.db import connection
 from standardwebhooks import Webhook
 
 from webhooks import delivery, egress, services
-from webhooks.models import Attempt
+from webhooks.models import Attempt, Delivery
 from webhooks.tests.conftest import Answer
 
 LEASE_OVER = timedelta(seconds=31)
@@ -81,7 +82,7 @@ def test_operator_endpoints_are_signed_with_the_setting(receive, publish, settin
     assert Webhook(settings.WEBHOOK_SECRET).verify(body, headers)
 
 
-def test_a_410_disables_the_endpoint(receive, subscribe, publish, one_delivery):
+def test_a_410_disables_the_endpoint(receive, subscribe, publish):
     endpoint = subscribe(receive(Answer(410)))
     publish()
 
@@ -89,10 +90,11 @@ def test_a_410_disables_the_endpoint(receive, subscribe, publish, one_delivery):
 
     endpoint.refresh_from_db()
     assert (endpoint.is_active, "410" in endpoint.disabled_reason) == (False, True)
-    assert one_delivery().status == "exhausted"
+    waiting = Delivery.objects.get(endpoint=endpoint)
+    assert (waiting.status, waiting.next_attempt_at is not None) == ("failed", True)
 
 
-def test_a_410_ends_what_else_was_owed_there_alone(receive, subscribe, publish):
+def test_after_a_410_nothing_more_is_sent_there_and_others_are_told(receive, subscribe, publish):
     gone, fine = receive(Answer(410)), receive()
     subscribe(gone)
     subscribe(fine)
@@ -101,7 +103,11 @@ def test_a_410_ends_what_else_was_owed_there_alone(receive, subscribe, publish):
 
     services.deliver_due()
 
-    assert (len(gone.got), len(fine.got)) == (1, 3)
+    services.deliver_due()
+
+    types = [json.loads(body)["type"] for _, _, body in fine.got]
+    assert (len(gone.got), len(fine.got)) == (1, 4)
+    assert types[-1] == "endpoint.disabled"
 
 
 def test_two_runs_at_once_send_each_delivery_once(receive, subscribe, publish):

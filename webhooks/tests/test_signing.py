@@ -26,7 +26,7 @@ def body(data="{}"):
 
 
 def signed(at=AT, secret=SECRET):
-    return signing.headers(secret=secret, event_id=EVENT, body=body(), at=at)
+    return signing.headers(secrets=[secret], event_id=EVENT, body=body(), at=at)
 
 
 def test_an_independent_library_verifies_a_signature():
