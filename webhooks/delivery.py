@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Q
 
 from partners import actors
 from webhooks import egress, events, signing
@@ -18,6 +20,8 @@ JITTER = 0.1
 LEASE = timedelta(seconds=2 * egress.TIMEOUT)
 MAX_RETRY_AFTER = 86400.0
 GONE = 410
+BEFORE_REST = 3
+LONGEST_REST = 300.0
 PATIENCE = timedelta(days=5)
 """How long an endpoint may fail without a success in between."""
 BY = actors.system("webhooks")
@@ -40,6 +44,17 @@ def claim(endpoint_id: object, now: datetime) -> Delivery | None:
     for delivery in Delivery.objects.raw(CLAIM, parameters):
         return delivery
     return None
+
+
+def may_try(endpoint_id: UUID, now: datetime) -> bool:
+    """Whether to send to the endpoint now. One that fails is tried by one sender at a time, after
+    its rest, so that it takes no more than one thread of all that run.
+    """
+    failing = Endpoint.objects.filter(id=endpoint_id, failing_since__isnull=False)
+    if not failing.exists():
+        return True
+    rested = failing.filter(Q(rests_until=None) | Q(rests_until__lte=now))
+    return bool(rested.update(rests_until=now + LEASE))
 
 
 def send(delivery: Delivery, now: datetime) -> egress.Answer:
@@ -112,12 +127,25 @@ def retry_wait(attempts: int, retry_after: float | None) -> timedelta | None:
     return timedelta(seconds=max(seconds, min(retry_after or 0.0, MAX_RETRY_AFTER)))
 
 
+def rest(failures: int) -> timedelta:
+    """How long an endpoint is left alone after so many failures in a row: not at all after the
+    first ones, then 8 s, 16 s, up to 5 minutes. What is owed to it waits, and loses no attempt.
+    """
+    if failures < BEFORE_REST:
+        return timedelta(0)
+    return timedelta(seconds=min(2.0 ** min(failures, 16), LONGEST_REST))
+
+
 def _note_health(endpoint: Endpoint, answer: egress.Answer, at: datetime) -> None:
     row = Endpoint.objects.filter(id=endpoint.id)
     if answer.is_success:
-        row.exclude(failing_since=None).update(failing_since=None)
+        row.exclude(failing_since=None).update(failing_since=None, failures=0, rests_until=None)
         return
-    row.filter(failing_since=None).update(failing_since=at)
+    failing = row.select_for_update().get()
+    failing.failures += 1
+    failing.failing_since = failing.failing_since or at
+    failing.rests_until = at + rest(failing.failures)
+    failing.save(update_fields=["failures", "failing_since", "rests_until"])
     if answer.status == GONE:
         _disable(endpoint, "The receiver answered 410 Gone.", at)
     elif endpoint.partner_id and row.filter(failing_since__lte=at - PATIENCE).exists():
