@@ -194,6 +194,7 @@ SWEEPS = {
     "charges.process_events": 10,
     "webhooks.deliver_due": 2,
     "webhooks.sync_operator_endpoints": 60,
+    "webhooks.prune": 3600,
 }
 CELERY_BEAT_SCHEDULE = {
     name: {
@@ -229,6 +230,8 @@ WEBHOOK_URLS = env.items("WEBHOOK_URLS")
 WEBHOOK_SECRET = env.text("WEBHOOK_SECRET")
 if WEBHOOK_URLS:
     env.required("WEBHOOK_SECRET", "it signs what is sent to WEBHOOK_URLS.")
+# Deliveries that have ended, with their attempts, go after so long; events stay.
+WEBHOOK_RETENTION = timedelta(days=env.number("WEBHOOK_RETENTION_DAYS", 90))
 WEBHOOK_ALLOW_LOOPBACK = env.flag("WEBHOOK_ALLOW_LOOPBACK", default=DEBUG)
 EVENT_TYPES = [
     "charge.succeeded",

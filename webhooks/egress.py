@@ -7,6 +7,7 @@ deadline of TIMEOUT seconds covers the whole exchange: a receiver that drips byt
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
@@ -26,6 +27,12 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 TIMEOUT = 15.0
 MAX_BODY = 64 * 1024
 MAX_EXCERPT = 500
+SECRET = re.compile(
+    r"(whsec_|v1,|sk_live_|sk_test_|rk_live_|Bearer\s+|Basic\s+"
+    r"|(?:password|secret|token|api_?key)[\"']?\s*[:=]\s*[\"']?)"
+    r"[A-Za-z0-9+/=._~-]{4,}",
+    re.IGNORECASE,
+)
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -108,7 +115,13 @@ def post(url: str, *, body: bytes, headers: Mapping[str, str]) -> Answer:
 
 def _read(response: requests.Response) -> str:
     raw = response.raw.read(MAX_BODY, decode_content=False)
-    return str(raw[:MAX_EXCERPT].decode("utf-8", "replace").replace("\x00", "\ufffd"))
+    text = str(raw[: 2 * MAX_EXCERPT].decode("utf-8", "replace").replace("\x00", "\ufffd"))
+    return redacted(text)[:MAX_EXCERPT]
+
+
+def redacted(text: str) -> str:
+    """What a receiver echoes of secrets, its own or ours, is not kept in the log."""
+    return SECRET.sub(lambda found: f"{found[1]}…", text)
 
 
 def _retry_after(response: requests.Response) -> float | None:

@@ -5,6 +5,10 @@
 
 from __future__ import annotations
 
+from django.conf import settings
+
+KEPT = f"interval '{settings.WEBHOOK_RETENTION.days} days'"
+"""Deliveries of older events may be pruned."""
 OF_EVENT = "(%(partner)s::uuid IS NULL OR e.partner_id = %(partner)s::uuid)"
 
 INVARIANTS = {
@@ -19,7 +23,7 @@ INVARIANTS = {
             AND n.is_active AND n.deleted_at IS NULL AND n.updated_at < e.created_at
             AND webhooks_wants(n.event_types, e.type) AND e.type <> 'endpoint.test'
         LEFT JOIN webhooks_delivery d ON d.event_id = e.id AND d.endpoint_id = n.id
-        WHERE {OF_EVENT} AND d.id IS NULL""",
+        WHERE {OF_EVENT} AND d.id IS NULL AND e.created_at > now() - {KEPT}""",
     "a delivery is of its event's and endpoint's partner": f"""
         SELECT d.id, d.partner_id, e.partner_id AS event_partner FROM webhooks_delivery d
         JOIN webhooks_event e ON e.id = d.event_id JOIN webhooks_endpoint n ON n.id = d.endpoint_id

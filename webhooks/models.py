@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Self
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 from uuid_utils.compat import uuid7
@@ -181,6 +182,7 @@ class Delivery(models.Model):
         ]
         indexes = [
             models.Index(fields=["partner", "-id"], name="webhooks_delivery_partner"),
+            BrinIndex(fields=["created_at"], name="webhooks_delivery_age"),
             models.Index(
                 fields=["endpoint", "next_attempt_at"],
                 condition=Q(next_attempt_at__isnull=False),

@@ -16,10 +16,11 @@ from partners import broker
 from partners.actors import Actor
 from partners.models import Partner
 from webhooks import delivery, egress, events, signing
-from webhooks.models import OPEN_DELIVERIES, Delivery, DeliveryStatus, Endpoint
+from webhooks.models import OPEN_DELIVERIES, Attempt, Delivery, DeliveryStatus, Endpoint
 from webhooks.serializers import EndpointResource
 
 MAX_ENDPOINTS = 20
+CHUNK = 2000
 PARALLEL_ENDPOINTS = 16
 PARALLEL_FAILING = 4
 """Threads of a run for endpoints that fail; those that answer never wait for them."""
@@ -165,6 +166,23 @@ def delete_endpoint(*, endpoint: Endpoint, now: datetime) -> None:
         Delivery.objects.filter(endpoint=endpoint, status__in=OPEN_DELIVERIES).update(
             status=DeliveryStatus.EXHAUSTED, next_attempt_at=None
         )
+
+
+def prune(*, now: datetime) -> int:
+    """Deliveries that ended and are older than WEBHOOK_RETENTION are gone with their attempts, what
+    is still owed and all events stay; returns how many went. In chunks, each a transaction.
+    """
+    ended = Delivery.objects.filter(created_at__lt=now - settings.WEBHOOK_RETENTION).order_by()
+    ended = ended.exclude(status__in=OPEN_DELIVERIES).select_for_update(skip_locked=True)
+    total = 0
+    while True:
+        with transaction.atomic(durable=True):
+            ids = list(ended[:CHUNK].values_list("id", flat=True))
+            if not ids:
+                return total
+            Attempt.objects.filter(delivery__in=ids).delete()
+            Delivery.objects.filter(id__in=ids).delete()
+        total += len(ids)
 
 
 def sync_operator_endpoints() -> None:

@@ -128,3 +128,26 @@ def test_an_operators_url_is_shown_without_its_secrets(publish, log, settings):
     publish()
 
     assert log()[0]["url"] == "http://127.0.0.1:1/hook"
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        (b"bad secret whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "bad secret whsec_…"),
+        (b"Authorization: Bearer eyJhbGciOi.abc.def", "Authorization: Bearer …"),
+        (b'{"api_key": "abcd1234", "ok": false}', '{"api_key": "…", "ok": false}'),
+        (b"password=hunter22&x=1", "password=…&x=1"),
+        (
+            b"signature v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4= differs",
+            "signature v1,… differs",
+        ),
+        (b"no token here", "no token here"),
+    ],
+)
+def test_secrets_that_a_receiver_echoes_are_not_kept(receive, subscribe, publish, log, said, kept):
+    subscribe(receive(Answer(400, body=said)))
+    publish()
+
+    services.deliver_due()
+
+    assert log()[0]["attempts"][0]["response_excerpt"] == kept

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from io import StringIO
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from webhooks import delivery, services
@@ -181,3 +183,41 @@ def test_made_active_again_it_gets_what_waited(api, receive, subscribe, publish)
     assert len(receiver.got) == 3
     assert set(Delivery.objects.values_list("status", flat=True)) == {"delivered"}
     assert Event.objects.filter(type="endpoint.disabled").count() == 1
+
+
+def command(*arguments):
+    out = StringIO()
+    call_command("replay_webhooks", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_operators_replay_a_time_to_all_endpoints_or_one(receive, subscribe, publish, now):
+    first, second = receive(), receive()
+    endpoint = subscribe(first)
+    subscribe(second)
+    publish()
+    services.deliver_due()
+    since = (now - timedelta(hours=1)).isoformat()
+
+    told = command("--since", since, "--endpoint", str(endpoint.id))
+    services.deliver_due()
+    command("--since", since)
+    services.deliver_due()
+
+    assert "1 events" in told
+    assert (len(first.got), len(second.got)) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--since", "yesterday"),
+        ("--since", "2026-01-31T09:00"),
+        ("--since", "2026-01-31T09:00Z", "--until", "2026-01-31T09:00Z"),
+        ("--since", "2026-01-31T09:00Z", "--endpoint", "00000000-0000-0000-0000-000000000000"),
+        (),
+    ],
+)
+def test_wrong_arguments_of_the_command_are_sentences(committed, arguments):
+    with pytest.raises(CommandError):
+        command(*arguments)
