@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import requests
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from webhooks import services, signing
 from webhooks.management.commands import webhook_listener
@@ -15,10 +15,11 @@ from webhooks.tests.conftest import Answer
 
 
 @pytest.fixture
-def listener():
-    """The development listener, as a server in a thread."""
+def listener(request):
+    """The development listener, as a server in a thread; indirect parameters are its settings."""
     secret = signing.new_secret()
-    receiver = type("Listener", (webhook_listener.Receiver,), {"secret": secret})
+    habits = {"secret": secret, **getattr(request, "param", {})}
+    receiver = type("Listener", (webhook_listener.Receiver,), habits)
     with ThreadingHTTPServer(("127.0.0.1", 0), receiver) as server:
         thread = threading.Thread(target=server.serve_forever, args=[0.01])
         thread.start()
@@ -84,3 +85,42 @@ def test_deliver_webhooks_survives_a_failing_receiver(receive, subscribe, publis
     call_command("deliver_webhooks", "--once", stdout=StringIO())
 
     assert one_delivery().status == "failed"
+
+
+@pytest.mark.parametrize("listener", [{"status": 503}], indirect=True)
+def test_the_listener_answers_as_it_is_told(listener, subscribe, publish, one_delivery, capsys):
+    subscribe(listener.url)
+    publish()
+
+    services.deliver_due()
+
+    assert one_delivery().attempts.get().response_status == 503
+
+
+@pytest.mark.parametrize("listener", [{"delay": 2.0}, {"is_dripping": True}], indirect=True)
+def test_the_listener_takes_its_time_as_it_is_told(
+    listener, subscribe, publish, one_delivery, short_timeout
+):
+    subscribe(listener.url)
+    publish()
+
+    services.deliver_due()
+
+    assert one_delivery().attempts.get().error
+
+
+@pytest.mark.parametrize("listener", [{"is_pretty": True}], indirect=True)
+def test_the_listener_prints_prettily(listener, publish, settings, capsys):
+    settings.WEBHOOK_URLS, settings.WEBHOOK_SECRET = [listener.url], listener.secret
+    services.sync_operator_endpoints()
+    publish(data={"amount": "19.99"})
+
+    services.deliver_due()
+
+    assert '{\n  "amount": "19.99"\n}' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("status", ["99", "600", "ok", "-1"])
+def test_the_listener_knows_statuses(status):
+    with pytest.raises(CommandError):
+        call_command("webhook_listener", "--status", status)

@@ -1,9 +1,13 @@
-"""A receiver for development: verifies each webhook as a partner would, and prints it."""
+"""A receiver for development: verifies each webhook as a partner would, and prints it. On request
+it misbehaves, to show what becomes of a delivery then.
+"""
 
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser
+import time
+from argparse import ArgumentParser, ArgumentTypeError
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -17,6 +21,10 @@ MAX_BODY = 1024 * 1024
 
 class Receiver(BaseHTTPRequestHandler):
     secret = ""
+    is_pretty = False
+    delay = 0.0
+    status: int | None = None
+    is_dripping = False
 
     def do_POST(self) -> None:
         length = min(int(self.headers.get("Content-Length", 0)), MAX_BODY)
@@ -26,7 +34,8 @@ class Receiver(BaseHTTPRequestHandler):
             return
         is_verified = self._verify(body)
         self._show(body, is_verified=is_verified)
-        self._answer(204 if is_verified else 400)
+        time.sleep(self.delay)
+        self._answer(self.status or (204 if is_verified else 400))
 
     def _verify(self, body: bytes) -> bool:
         try:
@@ -38,7 +47,8 @@ class Receiver(BaseHTTPRequestHandler):
     def _show(self, body: bytes, *, is_verified: bool) -> None:
         try:
             event = json.loads(body)
-            line = f"{event['type']} #{event['sequence']} {json.dumps(event['data'])}"
+            data = json.dumps(event["data"], indent=2 if self.is_pretty else None)
+            line = f"{event['type']} #{event['sequence']} {data}"
         except (ValueError, KeyError, TypeError):
             line = body[:500].decode("utf-8", "replace")
         mark = "verified" if is_verified else "NOT VERIFIED"
@@ -46,8 +56,19 @@ class Receiver(BaseHTTPRequestHandler):
 
     def _answer(self, status: int) -> None:
         self.send_response(status)
-        self.send_header("Content-Length", "0")
+        if not self.is_dripping:
+            self.send_header("Content-Length", "0")
         self.end_headers()
+        if self.is_dripping:
+            self._drip()
+
+    def _drip(self) -> None:
+        """A byte a second, for ever: until the sender has had enough."""
+        with suppress(OSError):
+            while True:
+                self.wfile.write(b".")
+                self.wfile.flush()
+                time.sleep(1)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Silent: each webhook prints a line of its own."""
@@ -61,15 +82,38 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=3001)
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--secret", help="the endpoint's secret; default WEBHOOK_SECRET")
+        parser.add_argument("--pretty", action="store_true", help="data on lines of its own")
+        parser.add_argument("--delay", type=float, default=0.0, help="seconds before each answer")
+        parser.add_argument("--status", type=_status, help="answer so, verified or not")
+        parser.add_argument("--drip", action="store_true", help="answer a byte a second, for ever")
 
-    def handle(self, *, host: str, port: int, secret: str | None, **options: Any) -> None:
+    def handle(
+        self,
+        *,
+        host: str,
+        port: int,
+        secret: str | None,
+        pretty: bool,
+        delay: float,
+        status: int | None,
+        drip: bool,
+        **options: Any,
+    ) -> None:
         Receiver.secret = _checked(secret or settings.WEBHOOK_SECRET)
+        Receiver.is_pretty, Receiver.is_dripping = pretty, drip
+        Receiver.delay, Receiver.status = max(delay, 0.0), status
         with _server(host, port) as server:
             self.stdout.write(f"Listening on http://{host}:{server.server_port}{PATH}")
             try:
                 server.serve_forever()
             except KeyboardInterrupt:
                 self.stdout.write("Stopped.")
+
+
+def _status(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 200 <= int(text) <= 599):
+        raise ArgumentTypeError(f"{text!r} is no status from 200 to 599.")
+    return int(text)
 
 
 def _checked(secret: str) -> str:
