@@ -203,13 +203,19 @@ class EndpointAdmin(DoorAdmin):
     list_filter = [BY_PARTNER, ("is_active", BooleanRadioFilter), BY_PERIOD]
     search_fields = ["url", "description"]
     readonly_fields = [
-        "id", URL, OWNER, EVENT_TYPES, STATE, "failing_since", "disabled_reason", "deleted_at",
-        "created_at", "updated_at",
+        "id", URL, OWNER, EVENT_TYPES, STATE, "failing_since", "failures", "rests_until",
+        "disabled_reason", "previous_secret_until", "deleted_at", "created_at", "updated_at",
     ]  # fmt: skip
     fieldsets = [
         (None, {"fields": ["id", URL, OWNER, EVENT_TYPES, "description", "is_active"]}),
-        ("Health", {"fields": [STATE, "failing_since", "disabled_reason"]}),
-        ("Times", {"fields": ["created_at", "updated_at", "deleted_at"]}),
+        (
+            "Health",
+            {"fields": [STATE, "failing_since", "failures", "rests_until", "disabled_reason"]},
+        ),
+        (
+            "Times",
+            {"fields": ["created_at", "updated_at", "previous_secret_until", "deleted_at"]},
+        ),
     ]
     change_form_datasets = [
         related(
