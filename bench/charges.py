@@ -130,4 +130,6 @@ def _charge(cursor: psycopg2.extensions.cursor, partner_id: UUID, customer: str)
     cursor.execute(ledger.POST, [now, *encoded])
     event = {"place": 0, "id": uuid7(), "partner_id": partner_id, "type": "charge.succeeded"}
     event |= {"resource_id": charge_id, "data": json.dumps(charge, default=str)}
-    cursor.execute(events.PUBLISH, {"events": rows.encode([event]), "request_id": "", "now": now})
+    cursor.execute(
+        events.PUBLISH, {"events": rows.encode([event]), "request_id": "", "to": None, "now": now}
+    )
