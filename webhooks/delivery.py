@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import Q
 
 from partners import actors
 from webhooks import egress, events, signing
-from webhooks.models import Attempt, Delivery, DeliveryStatus, Endpoint
+from webhooks.models import TEST, Attempt, Delivery, DeliveryStatus, Endpoint
 from webhooks.serializers import EndpointResource
 
 # Seconds from one attempt to the next (Svix's ladder, stretched to a day).
@@ -36,6 +37,30 @@ WHERE id = (
     ORDER BY next_attempt_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
 ) RETURNING *
 """
+
+OWE_WINDOW = f"""
+INSERT INTO webhooks_delivery (id, partner_id, event_id, endpoint_id, status, attempt_count,
+    replayed_after, next_attempt_at, created_at)
+SELECT (left(e.id::text, 15) || substr(gen_random_uuid()::text, 16))::uuid,
+    e.partner_id, e.id, n.id, 'pending', 0, 0, %(now)s, %(now)s
+FROM webhooks_endpoint n JOIN webhooks_event e
+    ON (n.partner_id = e.partner_id OR n.partner_id IS NULL)
+    AND webhooks_wants(n.event_types, e.type) AND e.type <> '{TEST}'
+WHERE n.id = %(endpoint)s AND e.created_at >= %(since)s AND e.created_at < %(until)s
+ON CONFLICT (event_id, endpoint_id) DO UPDATE SET status = 'pending', delivered_at = NULL,
+    next_attempt_at = %(now)s, replayed_after = webhooks_delivery.attempt_count
+"""
+
+
+def owe_window(endpoint_id: UUID, *, since: datetime, until: datetime, now: datetime) -> int:
+    """Every event of the window that the endpoint wants is owed to it, again or for the first time;
+    returns how many.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            OWE_WINDOW, {"endpoint": endpoint_id, "since": since, "until": until, "now": now}
+        )
+        return int(cursor.rowcount)
 
 
 def claim(endpoint_id: object, now: datetime) -> Delivery | None:
@@ -147,25 +172,30 @@ def _note_health(endpoint: Endpoint, answer: egress.Answer, at: datetime) -> Non
     failing.rests_until = at + rest(failing.failures)
     failing.save(update_fields=["failures", "failing_since", "rests_until"])
     if answer.status == GONE:
-        _disable(endpoint, "The receiver answered 410 Gone.", at)
-    elif endpoint.partner_id and row.filter(failing_since__lte=at - PATIENCE).exists():
-        _disable(endpoint, "No delivery succeeded for 5 days.", at)
+        _disable(failing, "The receiver answered 410 Gone.", at)
+    elif failing.partner_id and failing.failing_since <= at - PATIENCE:
+        _disable(failing, "No delivery succeeded for 5 days.", at)
 
 
 def _disable(endpoint: Endpoint, reason: str, at: datetime) -> None:
-    """Nothing more is sent there, and its partner is told elsewhere. What is owed waits: it is sent
-    when the endpoint is made active again.
+    """Nothing more is sent to the locked endpoint, and its partner is told elsewhere. What is owed
+    waits: it is sent when the endpoint is made active again.
     """
-    active = Endpoint.objects.filter(id=endpoint.id, is_active=True)
-    if not active.update(is_active=False, disabled_reason=reason, updated_at=at):
+    if not endpoint.is_active:
         return
-    endpoint.refresh_from_db()
+    endpoint.is_active, endpoint.disabled_reason, endpoint.updated_at = False, reason, at
+    endpoint.save(update_fields=["is_active", "disabled_reason", "updated_at"])
+    if endpoint.partner_id:
+        events.publish([fact(endpoint, "endpoint.disabled")], by=BY, now=at)
+
+
+def fact(endpoint: Endpoint, type: str) -> events.Fact:  # noqa: A002 -- as in events
+    """What happened to a partner's endpoint."""
     if endpoint.partner_id is None:
-        return
-    fact = events.Fact(
+        raise RuntimeError("an operator's endpoint is no partner's to be told about")
+    return events.Fact(
         partner_id=endpoint.partner_id,
-        type="endpoint.disabled",
+        type=type,
         resource_id=endpoint.id,
         data=EndpointResource.render(endpoint),
     )
-    events.publish([fact], by=BY, now=at)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from django.conf import settings
 
+from webhooks.models import TEST
+
 KEPT = f"interval '{settings.WEBHOOK_RETENTION.days} days'"
 """Deliveries of older events may be pruned."""
 OF_EVENT = "(%(partner)s::uuid IS NULL OR e.partner_id = %(partner)s::uuid)"
@@ -21,7 +23,7 @@ INVARIANTS = {
         SELECT e.id, e.type, n.id AS endpoint_id FROM webhooks_event e
         JOIN webhooks_endpoint n ON (n.partner_id = e.partner_id OR n.partner_id IS NULL)
             AND n.is_active AND n.deleted_at IS NULL AND n.updated_at < e.created_at
-            AND webhooks_wants(n.event_types, e.type) AND e.type <> 'endpoint.test'
+            AND webhooks_wants(n.event_types, e.type) AND e.type <> '{TEST}'
         LEFT JOIN webhooks_delivery d ON d.event_id = e.id AND d.endpoint_id = n.id
         WHERE {OF_EVENT} AND d.id IS NULL AND e.created_at > now() - {KEPT}""",
     "a delivery is of its event's and endpoint's partner": f"""

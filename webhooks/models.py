@@ -16,6 +16,9 @@ from uuid_utils.compat import uuid7
 
 from partners.models import OwnedQuerySet, Partner
 
+TEST = "endpoint.test"
+"""The type of events that partners ask for to try an endpoint: nobody subscribes to it."""
+
 
 class EndpointQuerySet(OwnedQuerySet["Endpoint"]):
     def of_partners(self) -> Self:

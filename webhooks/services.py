@@ -16,8 +16,7 @@ from partners import broker
 from partners.actors import Actor
 from partners.models import Partner
 from webhooks import delivery, egress, events, signing
-from webhooks.models import OPEN_DELIVERIES, Attempt, Delivery, DeliveryStatus, Endpoint
-from webhooks.serializers import EndpointResource
+from webhooks.models import OPEN_DELIVERIES, TEST, Attempt, Delivery, DeliveryStatus, Endpoint
 
 MAX_ENDPOINTS = 20
 CHUNK = 2000
@@ -31,24 +30,8 @@ SELECT n.id, n.failing_since IS NOT NULL FROM webhooks_endpoint n
 WHERE n.is_active AND n.deleted_at IS NULL AND coalesce(n.rests_until <= %s, true) AND EXISTS (
     SELECT 1 FROM webhooks_delivery d WHERE d.endpoint_id = n.id AND d.next_attempt_at <= %s)
 """
-
-
 AFRESH = {"disabled_reason": "", "failing_since": None, "failures": 0, "rests_until": None}
 ROTATION = timedelta(hours=24)
-TEST = "endpoint.test"
-
-REPLAY = """
-INSERT INTO webhooks_delivery (id, partner_id, event_id, endpoint_id, status, attempt_count,
-    replayed_after, next_attempt_at, created_at)
-SELECT (left(e.id::text, 15) || substr(gen_random_uuid()::text, 16))::uuid,
-    e.partner_id, e.id, n.id, 'pending', 0, 0, %(now)s, %(now)s
-FROM webhooks_endpoint n JOIN webhooks_event e
-    ON (n.partner_id = e.partner_id OR n.partner_id IS NULL)
-    AND webhooks_wants(n.event_types, e.type) AND e.type <> 'endpoint.test'
-WHERE n.id = %(endpoint)s AND e.created_at >= %(since)s AND e.created_at < %(until)s
-ON CONFLICT (event_id, endpoint_id) DO UPDATE SET status = 'pending', delivered_at = NULL,
-    next_attempt_at = %(now)s, replayed_after = webhooks_delivery.attempt_count
-"""
 
 
 class EndpointInactive(Exception):
@@ -115,13 +98,7 @@ def send_test(*, endpoint: Endpoint, by: Actor, now: datetime) -> Delivery:
     """
     with transaction.atomic(durable=True):
         row = _active(endpoint.id)
-        fact = events.Fact(
-            partner_id=row.partner_id or UUID(int=0),
-            type=TEST,
-            resource_id=row.id,
-            data=EndpointResource.render(row),
-        )
-        events.publish([fact], to=row.id, by=by, now=now)
+        events.publish([delivery.fact(row, TEST)], to=row.id, by=by, now=now)
         return Delivery.objects.filter(endpoint=row, event__type=TEST).latest("id")
 
 
@@ -143,11 +120,8 @@ def replay_window(*, endpoint: Endpoint, since: datetime, until: datetime, now: 
     """
     with transaction.atomic(durable=True):
         row = _active(endpoint.id)
-        with connection.cursor() as cursor:
-            cursor.execute(REPLAY, {"endpoint": row.id, "since": since, "until": until, "now": now})
-            count = int(cursor.rowcount)
         broker.nudge(events.DELIVER_TASK)
-        return count
+        return delivery.owe_window(row.id, since=since, until=until, now=now)
 
 
 def _active(endpoint_id: UUID) -> Endpoint:

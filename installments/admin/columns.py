@@ -100,9 +100,8 @@ def next_step(order: InstallmentOrder) -> str | None:
 
 def paused_by(order: InstallmentOrder) -> str | None:
     """What must end before it resumes."""
-    if order.status != OrderStatus.PAUSED:
-        return None
-    return "a request" if order.is_paused_on_request else "a dispute, whose end resumes it"
+    words = {"requested": "a request", "disputed": "a dispute, whose end resumes it"}
+    return words.get(order.pause_reason or "")
 
 
 def follows(part: Installment) -> str | None:
