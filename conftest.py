@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test import Client
 from django.test.utils import setup_databases, teardown_databases
 from django.utils import timezone
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
+from devstack.processes import Process
 from devstack.stripe_sandbox.client import SandboxControl
 from partners import access, broker
 from partners import services as partner_services
 from partners.actors import Actor
 from partners.models import Partner
 from payments_project import invariants
+from payments_project.beat import DeclaredScheduler
+from payments_project.celery import app
 
-APPS = ("partners", "webhooks", "wallets", "charges", "installments", "auth_user")
+APPS = ("partners", "webhooks", "wallets", "charges", "installments", "staff", "auth_user")
 BY = Actor("test:suite", "req-test")
 
 
@@ -116,3 +124,41 @@ def sandbox() -> Iterator[SandboxControl]:
     control.reset()
     yield control
     control.clear_faults()
+
+
+@pytest.fixture
+def impatient_beat(committed: None) -> Iterator[None]:
+    """Beat's rows as it writes them, then set to a second, as staff may."""
+    assert DeclaredScheduler(app=app).schedule
+    every, _ = IntervalSchedule.objects.get_or_create(every=1, period="seconds")
+    PeriodicTask.objects.update(interval=every)
+    yield
+    PeriodicTask.objects.all().delete()
+
+
+@pytest.fixture
+def start_celery(committed: None, tmp_path: Path) -> Iterator[Callable[..., Process]]:
+    """`start_celery("beat", …)`: a real `celery beat …` on this test's database and broker."""
+    url = urlsplit(os.environ["DATABASE_URL"])
+    name = connection.settings_dict["NAME"]
+    environment = os.environ | {"DATABASE_URL": url._replace(path=f"/{name}").geturl()}
+    # Tests beside this one wait for seconds; this one has minutes.
+    command = ["nice", "-n", "19", sys.executable, "-m", "celery", "-A", "payments_project"]
+    running: list[Process] = []
+
+    def start(*arguments: str) -> Process:
+        number = len(running)
+        process = Process(
+            f"{arguments[0]}-{number}",
+            [*command, *arguments],
+            environment,
+            settings.BASE_DIR,
+            tmp_path / f"{number}.log",
+        )
+        process.start()
+        running.append(process)
+        return process
+
+    yield start
+    for process in running:
+        process.stop()

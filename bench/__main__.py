@@ -1,4 +1,4 @@
-"""`make bench`: what a wallet charge over HTTP and a due installment cost, beside bare SQL.
+"""`make bench`: what a wallet charge over HTTP, a due installment and a webhook cost.
 
 On its own PostgreSQL (durable: fsync and synchronous_commit on) and Valkey, in one run. Bare SQL is
 the product's own statements with prepared parameters, without Django, DRF and HTTP around them.
@@ -32,7 +32,8 @@ def main() -> None:
     parser.add_argument(
         "--installments", type=int, nargs="+", default=[20_000], help="due at once; several runs"
     )
-    parser.add_argument("--only-due", action="store_true", help="no charges over HTTP")
+    parser.add_argument("--events", type=int, default=500, help="each for ten endpoints")
+    parser.add_argument("--only", choices=["charges", "due", "webhooks"])
     parser.add_argument("--customers", type=int, default=500)
     options = parser.parse_args()
     servers = Servers(is_testing=False)
@@ -64,12 +65,15 @@ def _measure(options: argparse.Namespace) -> None:
     import django
 
     django.setup()
-    from bench import charges, due
+    from bench import charges, due, webhooks
 
-    if not options.only_due:
+    if options.only in (None, "charges"):
         charges.measure(seconds=options.seconds, customers=options.customers)
-    for count in options.installments:
-        due.measure(count=count, customers=options.customers)
+    if options.only in (None, "due"):
+        for count in options.installments:
+            due.measure(count=count, customers=options.customers)
+    if options.only in (None, "webhooks"):
+        webhooks.measure(count=options.events)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
-from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
@@ -29,6 +28,7 @@ from partners.staff import (
     PARTNER,
     SUCCESS,
     WARNING,
+    CaseFilter,
     DoorAdmin,
     ReadOnlyInline,
     RowAdmin,
@@ -110,21 +110,17 @@ class PartnerAdmin(RowAdmin):
         transaction.on_commit(access.forget_all, robust=True)
 
 
-class KeyState(DropdownFilter):
+class KeyState(CaseFilter):
     title = "state"
     parameter_name = "state"
 
-    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
-        return [(name, name) for name in KEY_STATES]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> QuerySet[ApiKey]:
+    def cases(self) -> dict[str, Q]:
         is_expired = Q(expires_at__isnull=False, expires_at__lte=timezone.now())
-        by_state = {
+        return {
             "live": Q(revoked_at=None) & ~is_expired,
             "expired": Q(revoked_at=None) & is_expired,
             "revoked": Q(revoked_at__isnull=False),
         }
-        return queryset.filter(by_state.get(self.value(), Q()))
 
 
 class NewKey(ModelForm):  # type: ignore[type-arg]  # not generic at run time

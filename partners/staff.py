@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.admin.utils import quote
 from django.core.paginator import Paginator
 from django.db import models
 from django.db.models import Q, QuerySet
@@ -24,6 +25,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
     ChoicesCheckboxFilter,
+    DropdownFilter,
     RangeDateFilter,
 )
 from unfold.datasets import BaseDataset
@@ -101,7 +103,7 @@ def link(to: str, pk: object, text: object = None) -> str | None:
         return None
     shown = short(pk) if text is None else text
     try:
-        url = reverse(_change_page(to), args=[pk])
+        url = reverse(_change_page(to), args=[quote(pk)])
     except NoReverseMatch:
         return format_html("{}", shown)
     return format_html('<a href="{}" class="text-link">{}</a>', url, shown)
@@ -136,6 +138,19 @@ class PeriodFilter(RangeDateFilter):
 BY_PARTNER = ("partner", AutocompleteSelectFilter)
 BY_STATUS = ("status", ChoicesCheckboxFilter)
 BY_PERIOD = ("created_at", PeriodFilter)
+
+
+class CaseFilter(DropdownFilter):
+    """Rows of one case at a time: `cases` says which rows each name stands for."""
+
+    def cases(self) -> dict[str, Q]:
+        raise NotImplementedError
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        return [(name, name) for name in self.cases()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[M]) -> QuerySet[M]:
+        return queryset.filter(self.cases().get(self.value(), Q()))
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not generic at run time

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from django.contrib import admin
@@ -20,6 +21,8 @@ from django_celery_beat.models import (
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from staff import attention
 
 BEAT = [ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule]
 admin.site.unregister([User, Group, *BEAT])
@@ -72,8 +75,11 @@ PAGES: dict[str, list[tuple[str, str, str]]] = {
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The sidebar: the pages that the person may see, groups without any left out."""
+    waits: Counter[str] = Counter()
+    for concern, count in attention.waiting(request):
+        waits[concern.model._meta.label_lower] += count
     groups = {
-        name: [_item(page) for page in pages if _may_see(request, page)]
+        name: [_item(page, waits[page[2]]) for page in pages if _may_see(request, page)]
         for name, pages in PAGES.items()
     }
     overview = {"title": "Overview", "icon": "dashboard", "link": reverse("admin:index")}
@@ -84,11 +90,13 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     ]
 
 
-def _item(page: tuple[str, str, str]) -> dict[str, str]:
+def _item(page: tuple[str, str, str], waits: int) -> dict[str, Any]:
+    """With a badge for the rows that wait for a person."""
     title, icon, label = page
     return {
         "title": title,
         "icon": icon,
+        "badge": min(waits, attention.MANY),
         "link": reverse(f"admin:{label.replace('.', '_')}_changelist"),
     }
 

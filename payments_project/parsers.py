@@ -52,7 +52,9 @@ def load(raw: bytes) -> dict[str, Any]:
         data = json.loads(
             text, object_pairs_hook=_object, parse_float=NumberText, parse_constant=_refuse
         )
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise ParseError("The body is nested too deeply.") from error
+    except ValueError as error:
         raise ParseError(f"The body is not sound JSON: {error}") from error
     if not isinstance(data, dict):
         raise ParseError("The body must be a JSON object.")

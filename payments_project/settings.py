@@ -45,6 +45,7 @@ INSTALLED_APPS = [
     "wallets",
     "charges",
     "installments",
+    "staff",
     "payments_project",
 ]
 

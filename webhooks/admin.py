@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
-from unfold.contrib.filters.admin import BooleanRadioFilter, DropdownFilter
+from unfold.contrib.filters.admin import DropdownFilter
 
 from partners.staff import (
     BY_PARTNER,
@@ -26,6 +26,7 @@ from partners.staff import (
     PARTNER,
     SUCCESS,
     WARNING,
+    CaseFilter,
     DoorAdmin,
     PeriodFilter,
     ReadOnlyAdmin,
@@ -188,6 +189,21 @@ def _indented(data: str) -> str:
     return json.dumps(json.loads(data), indent=2, ensure_ascii=False)
 
 
+class StateFilter(CaseFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def cases(self) -> dict[str, Q]:
+        is_failing = Q(failing_since__isnull=False)
+        there = Q(deleted_at=None)
+        return {
+            "active": there & Q(is_active=True) & ~is_failing,
+            "failing": there & Q(is_active=True) & is_failing,
+            "disabled": there & Q(is_active=False),
+            "deleted": ~there,
+        }
+
+
 @admin.register(Endpoint)
 class EndpointAdmin(DoorAdmin):
     STATE = column("state", endpoint_state)
@@ -200,7 +216,7 @@ class EndpointAdmin(DoorAdmin):
         line("description"),
         "created_at",
     ]
-    list_filter = [BY_PARTNER, ("is_active", BooleanRadioFilter), BY_PERIOD]
+    list_filter = [BY_PARTNER, StateFilter, BY_PERIOD]
     search_fields = ["url", "description"]
     readonly_fields = [
         "id", URL, OWNER, EVENT_TYPES, STATE, "failing_since", "failures", "rests_until",

@@ -35,7 +35,7 @@ WHERE id = (
         SELECT 1 FROM webhooks_endpoint n
         WHERE n.id = %(endpoint)s AND n.is_active AND n.deleted_at IS NULL)
     ORDER BY next_attempt_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
-) RETURNING *
+) RETURNING id
 """
 
 OWE_WINDOW = f"""
@@ -63,12 +63,14 @@ def owe_window(endpoint_id: UUID, *, since: datetime, until: datetime, now: date
         return int(cursor.rowcount)
 
 
-def claim(endpoint_id: object, now: datetime) -> Delivery | None:
+def claim(endpoint_id: UUID, now: datetime) -> Delivery | None:
     """The endpoint's longest-due delivery, ours for LEASE; a killed sender's comes back then."""
-    parameters = {"endpoint": endpoint_id, "now": now, "until": now + LEASE}
-    for delivery in Delivery.objects.raw(CLAIM, parameters):
-        return delivery
-    return None
+    with connection.cursor() as cursor:
+        cursor.execute(CLAIM, {"endpoint": endpoint_id, "now": now, "until": now + LEASE})
+        claimed = cursor.fetchone()
+    if claimed is None:
+        return None
+    return Delivery.objects.select_related("event", "endpoint").get(id=claimed[0])
 
 
 def may_try(endpoint_id: UUID, now: datetime) -> bool:
@@ -82,7 +84,7 @@ def may_try(endpoint_id: UUID, now: datetime) -> bool:
     return bool(rested.update(rests_until=now + LEASE))
 
 
-def send(delivery: Delivery, now: datetime) -> egress.Answer:
+def send(delivery: Delivery, now: datetime, *, post: egress.Post) -> egress.Answer:
     """POSTs the event's frozen body, signed for this moment."""
     event, endpoint = delivery.event, delivery.endpoint
     body = signing.body(
@@ -95,9 +97,7 @@ def send(delivery: Delivery, now: datetime) -> egress.Answer:
     headers = signing.headers(
         secrets=secrets_of(endpoint, now), event_id=event.id, body=body, at=now
     )
-    return egress.post(
-        endpoint.url, body=body, headers={**headers, "Content-Type": "application/json"}
-    )
+    return post(endpoint.url, body=body, headers={**headers, "Content-Type": "application/json"})
 
 
 def secrets_of(endpoint: Endpoint, now: datetime) -> list[str]:
@@ -164,7 +164,8 @@ def rest(failures: int) -> timedelta:
 def _note_health(endpoint: Endpoint, answer: egress.Answer, at: datetime) -> None:
     row = Endpoint.objects.filter(id=endpoint.id)
     if answer.is_success:
-        row.exclude(failing_since=None).update(failing_since=None, failures=0, rests_until=None)
+        if endpoint.failing_since:
+            row.update(failing_since=None, failures=0, rests_until=None)
         return
     failing = row.select_for_update().get()
     failing.failures += 1

@@ -1,8 +1,9 @@
-"""One POST to a stranger's URL: bounded in time, size and reach.
+"""POSTs to a stranger's URL: bounded in time, size and reach.
 
 Addresses are resolved once, refused unless global (loopback opens by a setting, for development)
 and pinned by requests-hardened. Redirects and the environment's proxies are never followed. A
-deadline of TIMEOUT seconds covers the whole exchange: a receiver that drips bytes is cut off.
+deadline of TIMEOUT seconds covers the whole exchange: a receiver that drips bytes is cut off. A
+connection stays open for the next POST of the same client; the URL is checked for each.
 """
 
 from __future__ import annotations
@@ -11,9 +12,12 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import requests
@@ -88,8 +92,21 @@ def _addresses(host: str, port: int) -> set[str]:
     return {str(address[0]) for *_, address in found}
 
 
-def post(url: str, *, body: bytes, headers: Mapping[str, str]) -> Answer:
-    """The receiver's answer, or the error that stood in its place; never raises for either."""
+class Post(Protocol):
+    def __call__(self, url: str, *, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """The receiver's answer, or the error that stood in its place; never raises for either."""
+
+
+@contextmanager
+def client() -> Iterator[Post]:
+    """A `post` for this thread, whose connections are open until the end of the block."""
+    with _session() as session:
+        yield partial(_post, session)
+
+
+def _post(
+    session: requests.Session, url: str, *, body: bytes, headers: Mapping[str, str]
+) -> Answer:
     started = time.monotonic()
 
     def answer(response: requests.Response | None, excerpt: str, error: str) -> Answer:
@@ -100,13 +117,15 @@ def post(url: str, *, body: bytes, headers: Mapping[str, str]) -> Answer:
 
     try:
         check_url(url)
-        with _session() as session, _deadline() as is_late:
+        with _deadline() as exchange:
             response = session.post(
                 url, data=body, headers=dict(headers), stream=True, timeout=TIMEOUT
             )
             with response:
                 excerpt = _read(response)
-            return answer(response, excerpt, "The answer took too long." if is_late() else "")
+            return answer(
+                response, excerpt, "The answer took too long." if exchange.is_late else ""
+            )
     except UrlRefused as error:
         return answer(None, "", error.reason)
     except (requests.RequestException, OSError, ValueError) as error:
@@ -129,26 +148,48 @@ def _retry_after(response: requests.Response) -> float | None:
     return float(text) if text.isascii() and text.isdigit() else None
 
 
-# The deadline: each connection of this thread registers itself, and a timer shuts its socket down.
+# The deadline: an exchange has a handle of the socket that it speaks on, and a timer shuts it down.
 _thread = threading.local()
 
 
+class _Exchange:
+    """One request and its answer, from connecting to the last byte that is read."""
+
+    def __init__(self) -> None:
+        self.is_late = False
+        self._handles: list[socket.socket] = []
+
+    def speak_on(self, sock: socket.socket) -> None:
+        """A second handle, since TLS takes the first one over."""
+        self._handles.append(sock.dup())
+        if self.is_late:
+            self.cut()
+
+    def cut(self) -> None:
+        self.is_late = True
+        for handle in self._handles:
+            with suppress(OSError):  # closed already: nothing is left to cut
+                handle.shutdown(socket.SHUT_RDWR)
+
+    def end(self) -> None:
+        for handle in self._handles:
+            handle.close()
+
+
 class _Plain(HTTPConnection):
-    def connect(self) -> None:
-        super().connect()
-        _register(self.sock)
+    def _new_conn(self) -> socket.socket:
+        sock = super()._new_conn()
+        _thread.exchange.speak_on(sock)
+        return sock
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        if self.sock:
+            _thread.exchange.speak_on(self.sock)
+        super().request(*args, **kwargs)
 
 
-class _Tls(HTTPSConnection):
-    def connect(self) -> None:
-        super().connect()
-        _register(self.sock)
-
-
-def _register(sock: socket.socket) -> None:
-    _thread.sockets.append(sock)
-    if _thread.late.is_set():
-        raise TimeoutError("Connecting took too long.")
+class _Tls(_Plain, HTTPSConnection):
+    pass
 
 
 class _PlainPool(HTTPConnectionPool):
@@ -170,6 +211,7 @@ def _session() -> Iterator[requests.Session]:
     )
     with HTTPSession(config) as session:
         session.trust_env = False
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for adapter in session.adapters.values():
             assert isinstance(adapter, HTTPAdapter)  # noqa: S101 -- mounted by HTTPSession
             adapter.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
@@ -177,23 +219,13 @@ def _session() -> Iterator[requests.Session]:
 
 
 @contextmanager
-def _deadline() -> Iterator[Callable[[], bool]]:
-    sockets: list[socket.socket] = []
-    _thread.sockets = sockets
-    late = _thread.late = threading.Event()
-
-    def cut() -> None:
-        late.set()
-        for sock in sockets:
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue  # closed already: nothing is left to cut
-
-    timer = threading.Timer(TIMEOUT, cut)
+def _deadline() -> Iterator[_Exchange]:
+    exchange = _thread.exchange = _Exchange()
+    timer = threading.Timer(TIMEOUT, exchange.cut)
     timer.daemon = True
     timer.start()
     try:
-        yield late.is_set
+        yield exchange
     finally:
         timer.cancel()
+        exchange.end()

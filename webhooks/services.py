@@ -209,22 +209,23 @@ def _drain(endpoint_id: UUID, patience: int) -> int:
         sent = failures = 0
         if not delivery.may_try(endpoint_id, timezone.now()):
             return 0
-        while answer := _deliver_next(endpoint_id):
-            sent += 1
-            failures = 0 if answer.is_success else failures + 1
-            if answer.error or failures >= patience:
-                break
+        with egress.client() as post:
+            while answer := _deliver_next(endpoint_id, post):
+                sent += 1
+                failures = 0 if answer.is_success else failures + 1
+                if answer.error or failures >= patience:
+                    break
         return sent
     finally:
         connection.close()
 
 
-def _deliver_next(endpoint_id: UUID) -> egress.Answer | None:
+def _deliver_next(endpoint_id: UUID, post: egress.Post) -> egress.Answer | None:
     started_at = timezone.now()
     claimed = delivery.claim(endpoint_id, started_at)
     if claimed is None:
         return None
-    answer = delivery.send(claimed, started_at)
+    answer = delivery.send(claimed, started_at, post=post)
     with transaction.atomic(durable=True):
         delivery.record(claimed, answer, started_at=started_at)
     return answer

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
-from django.db import models
-from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.db.models import Q
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import DropdownFilter
 
 from charges import declines
 from charges.models import Charge, ChargeStatus, Outcome, RefundStatus
@@ -19,6 +16,7 @@ from partners.staff import (
     INFO,
     SUCCESS,
     WARNING,
+    CaseFilter,
     Row,
     badge,
     column,
@@ -39,8 +37,6 @@ from wallets.admin import (
 from wallets.models import LedgerEntry
 from webhooks.admin import EventAdmin
 from webhooks.models import Event
-
-M = TypeVar("M", bound=models.Model)
 
 COLOURS = {
     ChargeStatus.PENDING.value: INFO,
@@ -181,12 +177,9 @@ def events_of_this() -> type:
     )
 
 
-class ReviewFilter(DropdownFilter):
+class ReviewFilter(CaseFilter):
     title = "review"
     parameter_name = "review"
 
-    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
-        return [("needed", "needs review")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[M]) -> QuerySet[M]:
-        return queryset.exclude(needs_review="") if self.value() == "needed" else queryset
+    def cases(self) -> dict[str, Q]:
+        return {"needed": ~Q(needs_review="")}

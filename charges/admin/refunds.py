@@ -26,6 +26,7 @@ from partners.staff import (
     BY_STATUS,
     ID,
     PARTNER,
+    CaseFilter,
     ReadOnlyAdmin,
     line,
     related,
@@ -93,6 +94,17 @@ class RefundAdmin(Decider, ReadOnlyAdmin):
     actions_detail = ["resolve"]
 
 
+class AnswerFilter(CaseFilter):
+    """Whether the bank waits for evidence."""
+
+    title = "answer"
+    parameter_name = "answer"
+
+    def cases(self) -> dict[str, Q]:
+        is_needed = Q(status__endswith="needs_response")
+        return {"needed": is_needed, "not needed": ~is_needed}
+
+
 @admin.register(Dispute)
 class DisputeAdmin(ReadOnlyAdmin):
     STATUS = state_of(DISPUTE_COLOURS)
@@ -101,7 +113,7 @@ class DisputeAdmin(ReadOnlyAdmin):
         "opened_at",
     ]  # fmt: skip
     list_filter = [
-        BY_PARTNER, ("status", AllValuesCheckboxFilter), ReviewFilter, CurrencyFilter,
+        BY_PARTNER, ("status", AllValuesCheckboxFilter), AnswerFilter, ReviewFilter, CurrencyFilter,
         ("opened_at", BY_PERIOD[1]),
     ]  # fmt: skip
     search_fields = ["external_id", "charge__customer_id"]

@@ -9,12 +9,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import transaction
+from django.conf import settings
+from django.db import connection, transaction
 
 from partners import services as partner_services
 from partners.actors import Actor
 from webhooks import egress, events, services
-from webhooks.models import Delivery, Event
+from webhooks.models import Delivery, Endpoint, Event
+from webhooks.tests import verifiers
 
 BY = Actor("test:webhooks", "req-webhooks")
 
@@ -38,6 +40,7 @@ class Receiver(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Receive)
         self.answers = list(answers) or [Answer()]
         self.got = []
+        self.clients = set()
         self.lock = threading.Lock()
         self.is_over = threading.Event()
 
@@ -45,9 +48,10 @@ class Receiver(ThreadingHTTPServer):
     def url(self):
         return f"http://127.0.0.1:{self.server_port}/hook"
 
-    def next_answer(self, request):
+    def next_answer(self, request, client):
         with self.lock:
             self.got.append(request)
+            self.clients.add(client)
             return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
     def handle_error(self, request, client_address):
@@ -55,13 +59,18 @@ class Receiver(ThreadingHTTPServer):
 
 
 class _Receive(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        answer = self.server.next_answer((self.path, dict(self.headers.items()), body))
+        request = self.path, dict(self.headers.items()), body
+        answer = self.server.next_answer(request, self.client_address)
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
         if callable(answer.body):
+            self.send_header("Connection", "close")
             self.end_headers()
             answer.body(self)
             return
@@ -75,19 +84,58 @@ class _Receive(BaseHTTPRequestHandler):
         """Silent."""
 
 
+@pytest.fixture(scope="session")
+def independent():
+    """The libraries that must accept each delivery of the suite."""
+    libraries = [verifiers.Python(), verifiers.Node()]
+    yield libraries
+    for library in libraries:
+        library.close()
+
+
+def refused(receivers, libraries):
+    """(library, request) of each signed request that no secret of its endpoint verifies."""
+    return [
+        (type(library).__name__, request)
+        for receiver in receivers
+        for request in receiver.got
+        if "webhook-signature" in request[1]
+        for library in libraries
+        if not any(accepts(library, secret, request) for secret in secrets_at(receiver.url))
+    ]
+
+
+def accepts(library, secret, request):
+    _, headers, body = request
+    return library.accepts(secret, headers, body, int(headers["webhook-timestamp"]))
+
+
+def secrets_at(url):
+    endpoints = Endpoint.objects.filter(url=url, partner__isnull=False)
+    return [settings.WEBHOOK_SECRET, *endpoints.values_list("secret", flat=True)]
+
+
 @pytest.fixture
-def receive():
-    """Starts a receiver with the answers given."""
+def receive(database, independent):
+    """Starts a receiver with the answers given. In the end independent libraries must have accepted
+    all that it got.
+    """
+    receivers = []
     with ExitStack() as running:
 
         def receive(*answers):
             receiver = running.enter_context(Receiver(answers))
+            receivers.append(receiver)
             threading.Thread(target=receiver.serve_forever, args=[0.01], daemon=True).start()
             running.callback(receiver.shutdown)
             running.callback(receiver.is_over.set)
             return receiver
 
         yield receive
+    with database.unblock():
+        unverified = refused(receivers, independent)
+        connection.close()
+    assert not unverified
 
 
 @pytest.fixture

@@ -28,6 +28,12 @@ def deliver_and_close():
         connection.close()
 
 
+def claim_and_send(endpoint, now):
+    claimed = delivery.claim(endpoint.id, now)
+    with egress.client() as post:
+        return claimed, delivery.send(claimed, now, post=post)
+
+
 def wait_until(condition):
     deadline = time.monotonic() + 5
     while not condition():
@@ -137,7 +143,7 @@ def test_a_sender_killed_after_its_post_is_followed_by_another(receive, subscrib
     receiver = receive()
     endpoint = subscribe(receiver)
     publish()
-    delivery.send(delivery.claim(endpoint.id, now), now)  # and no record: it died
+    claim_and_send(endpoint, now)  # and no record: it died
 
     assert deliver_at(now + timedelta(seconds=1)) == 0
     assert deliver_at(now + LEASE_OVER) == 1
@@ -149,8 +155,7 @@ def test_a_sender_killed_after_its_post_is_followed_by_another(receive, subscrib
 def test_an_answer_that_comes_after_the_lease_changes_nothing(receive, subscribe, publish, now):
     endpoint = subscribe(receive())
     publish()
-    claimed = delivery.claim(endpoint.id, now)
-    answer = delivery.send(claimed, now)
+    claimed, answer = claim_and_send(endpoint, now)
     deliver_at(now + LEASE_OVER)
 
     delivery.record(claimed, answer, started_at=now)

@@ -3,17 +3,22 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from datetime import timedelta
 
 import pytest
+import time_machine
+import urllib3
 
 from webhooks import egress, services
+from webhooks.models import Attempt, Delivery, Endpoint
 from webhooks.tests.conftest import Answer
 
 PUBLIC, PRIVATE = "93.184.215.14", "10.0.0.1"
 
 
 def post(receiver):
-    return egress.post(getattr(receiver, "url", receiver), body=b"{}", headers={})
+    with egress.client() as post:
+        return post(getattr(receiver, "url", receiver), body=b"{}", headers={})
 
 
 def drip(handler, seconds=3.0):
@@ -46,6 +51,59 @@ def resolve(monkeypatch):
         monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
     return resolve
+
+
+def test_a_connection_stays_open_for_the_next_delivery(receive, subscribe, publish):
+    receiver = receive()
+    subscribe(receiver)
+    for _ in range(5):
+        publish()
+
+    services.deliver_due()
+
+    assert (len(receiver.got), len(receiver.clients)) == (5, 1)
+
+
+def test_a_receiver_that_closes_is_connected_to_again(receive, subscribe, publish):
+    receiver = receive(Answer(200, {"Connection": "close"}))
+    subscribe(receiver)
+    for _ in range(5):
+        publish()
+
+    services.deliver_due()
+
+    assert (len(receiver.got), len(receiver.clients)) == (5, 5)
+    assert set(Delivery.objects.values_list("status", flat=True)) == {"delivered"}
+
+
+def test_the_deadline_holds_on_a_connection_that_was_open_before(receive, short_timeout, elapsed):
+    receiver = receive(Answer(), Answer(body=drip))
+
+    with egress.client() as post:
+        first, second = (post(receiver.url, body=b"{}", headers={}) for _ in range(2))
+
+    assert (first.is_success, second.error) == (True, "The answer took too long.")
+    assert len(receiver.clients) == 1
+    assert elapsed() < 1.5
+
+
+def test_a_connection_that_was_cut_is_not_used_again(receive, short_timeout):
+    receiver = receive(Answer(body=drip), Answer())
+
+    with egress.client() as post:
+        first, second = (post(receiver.url, body=b"{}", headers={}) for _ in range(2))
+
+    assert (first.is_success, second.is_success) == (False, True)
+
+
+def test_cookies_are_not_kept(receive):
+    receiver = receive(Answer(200, {"Set-Cookie": "session=1"}))
+
+    with egress.client() as post:
+        for _ in range(2):
+            post(receiver.url, body=b"{}", headers={})
+
+    assert "Cookie" not in receiver.got[1][1]
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -163,6 +221,69 @@ def test_an_address_that_is_not_public_https_is_refused(url, settings):
         egress.check_url(url)
 
 
+@pytest.fixture
+def no_connection(monkeypatch):
+    """Addresses that somebody connected to; nothing leaves the machine."""
+    tried = []
+
+    def connect(address, *args, **kwargs):
+        tried.append(address)
+        raise ConnectionRefusedError("the test lets nobody out")
+
+    monkeypatch.setattr(urllib3.util.connection, "create_connection", connect)
+    return tried
+
+
+@pytest.mark.parametrize("url", REFUSED)
+def test_nobody_connects_to_a_hostile_url_that_got_into_the_table(
+    url, subscribe, publish, one_delivery, settings, no_connection
+):
+    Endpoint.objects.filter(id=subscribe("http://127.0.0.1:9/").id).update(url=url)
+    publish()
+    settings.WEBHOOK_ALLOW_LOOPBACK = False
+
+    services.deliver_due()
+
+    assert no_connection == []
+    assert one_delivery().status == "failed"
+    assert one_delivery().attempts.get().error
+
+
+def test_it_would_be_seen_to_connect(settings, no_connection):
+    settings.WEBHOOK_ALLOW_LOOPBACK = False
+
+    assert post("https://8.8.8.8/").error
+
+    assert no_connection == [("8.8.8.8", 443)]
+
+
+@pytest.mark.parametrize("url", REFUSED)
+def test_a_hostile_url_is_refused_at_registration(url, api, settings, no_connection):
+    settings.WEBHOOK_ALLOW_LOOPBACK = False
+
+    answer = api.post("/webhooks/endpoints", {"url": url})
+
+    assert (answer.status_code, Endpoint.objects.count()) == (400, 0)
+    assert answer.json()["code"] in ("url_refused", "validation_error")
+    assert no_connection == []
+
+
+def test_a_refused_address_is_tried_no_oftener_than_a_dead_one(
+    subscribe, publish, settings, no_connection, now
+):
+    subscribe("http://127.0.0.1:9/")
+    for _ in range(10):
+        publish()
+    settings.WEBHOOK_ALLOW_LOOPBACK = False
+
+    for seconds in range(0, 600, 2):
+        with time_machine.travel(now + timedelta(seconds=seconds), tick=False):
+            services.deliver_due()
+
+    assert Attempt.objects.count() < 15
+    assert no_connection == []
+
+
 @pytest.mark.parametrize("url", ["https://8.8.8.8/", "https://[2606:4700::1111]/hook?a=b"])
 def test_a_public_https_address_is_accepted(url, settings):
     settings.WEBHOOK_ALLOW_LOOPBACK = False
@@ -183,6 +304,28 @@ def test_a_name_is_refused_when_any_of_its_addresses_is_private(resolve, setting
 
     with pytest.raises(egress.UrlRefused):
         egress.check_url("https://hooks.example/")
+
+
+@pytest.mark.parametrize("after", ["127.0.0.1", PRIVATE, "169.254.169.254", "::1", "fd00::1"])
+def test_a_name_that_rebinds_between_check_and_connect_is_not_connected_to(
+    after, resolve, settings, no_connection
+):
+    settings.WEBHOOK_ALLOW_LOOPBACK = False
+    resolve([PUBLIC], [after])
+
+    answer = post("https://hooks.example/")
+
+    assert (answer.status, no_connection) == (None, [])
+
+
+def test_a_name_that_rebinds_after_connecting_is_pinned(resolve, settings, no_connection):
+    """What is connected to is the address that was looked at, not the name."""
+    settings.WEBHOOK_ALLOW_LOOPBACK = False
+    resolve([PUBLIC], [PUBLIC], [PRIVATE])
+
+    post("https://hooks.example/")
+
+    assert no_connection == [(PUBLIC, 443)]
 
 
 def test_an_address_that_became_private_is_refused_at_delivery(receive, resolve, settings):

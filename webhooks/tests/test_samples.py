@@ -1,8 +1,9 @@
-"""The Python sample for partners receives what we send, once and in order."""
+"""The samples for partners receive what we send, once and in order."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -12,20 +13,33 @@ from uuid import uuid4
 import pytest
 from django.conf import settings
 
+from devstack import node
 from webhooks import services, signing
 from webhooks.models import Delivery, Endpoint
+from webhooks.tests import verifiers
 
-SAMPLE = settings.BASE_DIR / "docs" / "samples" / "receiver.py"
+SAMPLES = settings.BASE_DIR / "docs" / "samples"
 
 
-@pytest.fixture
-def sample(subscribe):
+def in_python(folder):
+    return [sys.executable, SAMPLES / "receiver.py"]
+
+
+def in_node(folder):
+    """Beside the packages that a partner would have installed."""
+    node.install(verifiers.HERE)
+    (folder / "node_modules").symlink_to(verifiers.HERE / "node_modules")
+    return [node.COMMAND, shutil.copy(SAMPLES / "receiver.mjs", folder)]
+
+
+@pytest.fixture(params=[in_python, in_node])
+def sample(request, subscribe, tmp_path):
     """The sample at an endpoint of the partner; `sample()` ends it and returns what it printed."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     endpoint = subscribe(f"http://127.0.0.1:{port}/")
     process = subprocess.Popen(
-        [sys.executable, SAMPLE, str(port)],
+        [*request.param(tmp_path), str(port)],
         env=os.environ | {"WEBHOOK_SECRET": endpoint.secret},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -1,0 +1,59 @@
+"""What waits for a person: counted in the sidebar and on the overview, listed behind a link."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import Model, Q
+from django.http import HttpRequest
+from django.urls import reverse
+
+from charges.models import Charge, Dispute, Refund
+from webhooks.models import Endpoint
+
+MANY = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """Rows of a model that wait for somebody; `query` makes the model's list show exactly them."""
+
+    title: str
+    model: type[Model]
+    waiting: Q
+    query: str
+
+    def count(self) -> int:
+        """At most MANY: from there on the number says nothing more."""
+        rows = self.model._default_manager.filter(self.waiting).order_by()
+        return rows[:MANY].count()
+
+    @property
+    def url(self) -> str:
+        meta = self.model._meta
+        return reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist") + f"?{self.query}"
+
+
+CONCERNS = [
+    Concern("Charges to review", Charge, ~Q(needs_review=""), "review=needed"),
+    Concern("Refunds to review", Refund, ~Q(needs_review=""), "review=needed"),
+    Concern("Disputes to answer", Dispute, Q(status__endswith="needs_response"), "answer=needed"),
+    Concern(
+        "Endpoints that were disabled",
+        Endpoint,
+        Q(partner__isnull=False, is_active=False, deleted_at=None) & ~Q(disabled_reason=""),
+        "state=disabled",
+    ),
+]
+
+
+def waiting(request: HttpRequest) -> list[tuple[Concern, int]]:
+    """What waits, among the lists that the person may see, and how many of each."""
+    seen = [
+        concern
+        for concern in CONCERNS
+        if request.user.has_perm(
+            f"{concern.model._meta.app_label}.view_{concern.model._meta.model_name}"
+        )
+    ]
+    return [(concern, count) for concern in seen if (count := concern.count())]
