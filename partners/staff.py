@@ -103,7 +103,7 @@ def link(to: str, pk: object, text: object = None) -> str | None:
         return None
     shown = short(pk) if text is None else text
     try:
-        url = reverse(_change_page(to), args=[quote(pk)])
+        url = reverse(_change_page(to), args=[quote(str(pk))])
     except NoReverseMatch:
         return format_html("{}", shown)
     return format_html('<a href="{}" class="text-link">{}</a>', url, shown)
