@@ -8,15 +8,10 @@ from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
-from django.urls import reverse
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
-from unfold.decorators import action
-from unfold.enums import ActionVariant
-from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from partners import access, services
@@ -141,14 +136,9 @@ class ApiKeyAdmin(DoorAdmin):
         ("Times", {"fields": ["created_at", "last_used_at", "expires_at", "revoked_at"]}),
     ]
     add_fieldsets = [(None, {"fields": ["partner", "name", "scopes", "expires_at"]})]
-    actions = ["revoke"]
-    actions_detail = ["revoke_this"]
 
     def has_change_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
         return False
-
-    def has_revoke_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return request.user.has_perm("partners.change_apikey")
 
     def save_model(
         self, request: HttpRequest, obj: ApiKey, form: ModelForm[ApiKey], change: bool
@@ -163,33 +153,3 @@ class ApiKeyAdmin(DoorAdmin):
         obj.pk = made.pk
         obj.refresh_from_db()
         messages.warning(request, f"Copy the key now, it is not shown again: {text}")
-
-    @admin.action(description="Revoke selected keys", permissions=["revoke"])
-    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
-        for key in queryset.filter(revoked_at=None):
-            self._revoke(request, key)
-
-    @action(  # type: ignore[untyped-decorator]
-        description="Revoke",
-        permissions=["revoke"],
-        icon="block",
-        variant=ActionVariant.DANGER,
-        dialog={
-            "title": "Revoke this key",
-            "description": "Requests with it are refused from now on. This cannot be undone.",
-            "form_class": BaseDialogForm,
-            "form_submit_text": "Revoke",
-        },
-    )
-    def revoke_this(
-        self, request: HttpRequest, form: BaseDialogForm, object_id: str
-    ) -> HttpResponse:
-        self._revoke(request, get_object_or_404(ApiKey, pk=object_id))
-        # The dialog is answered by htmx, which would follow a plain redirect inside itself.
-        page = reverse("admin:partners_apikey_change", args=[object_id])
-        return HttpResponse(headers={"HX-Redirect": page})
-
-    def _revoke(self, request: HttpRequest, key: ApiKey) -> None:
-        services.revoke_api_key(api_key=key, now=timezone.now())
-        self.log_change(request, key, "Revoked.")
-        messages.success(request, f"{key} is revoked.")

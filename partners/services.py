@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
 from partners import access, secrets
 from partners.models import ALL_SCOPES, ApiKey, Partner
+
+ROTATION = timedelta(hours=24)
+"""How long a key still opens after another one took over."""
 
 
 class PartnerExists(Exception):
@@ -77,6 +80,25 @@ def create_api_key(
         )
     access.forget_all()
     return row, text
+
+
+def rotate_api_key(*, api_key: ApiKey, now: datetime) -> tuple[ApiKey, str]:
+    """A new key of the same name, scopes and end exists; the old one ends with ROTATION, or before.
+    Returns the new key with its text, which is stored nowhere.
+    """
+    ends = now + ROTATION
+    with transaction.atomic(durable=True):
+        old = ApiKey.objects.select_for_update().get(id=api_key.id)
+        old.expires_at = min(ends, old.expires_at or ends)
+        old.save(update_fields=["expires_at"])
+    access.forget_all()
+    return create_api_key(
+        partner=api_key.partner,
+        now=now,
+        name=api_key.name,
+        scopes=api_key.scopes,
+        expires_at=api_key.expires_at,
+    )
 
 
 def revoke_api_key(*, api_key: ApiKey, now: datetime) -> None:

@@ -169,6 +169,9 @@ class RowAdmin(ModelAdmin):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
+    # The pages of actions, whose app is above all others, hang themselves in here.
+    change_form_outer_before_template = "admin/staff/before.html"
+    change_form_outer_after_template = "admin/staff/after.html"
     list_filter_submit = True
     list_select_related: ClassVar[Any] = ("partner",)
     id_fields: Sequence[str] = ("id",)

@@ -41,8 +41,11 @@ PAGES: dict[str, list[tuple[str, str, str]]] = {
     "Card processor": [
         ("Attempts", "contactless", "charges.cardattempt"),
         ("Stripe events", "sync_alt", "charges.processorevent"),
-        ("Resolutions", "how_to_vote", "charges.resolution"),
         ("Customers", "badge", "charges.processorcustomer"),
+    ],
+    "Decisions": [
+        ("Approvals", "how_to_reg", "staff.approval"),
+        ("Resolutions", "how_to_vote", "charges.resolution"),
     ],
     "Wallets and ledger": [
         ("Wallets", "account_balance_wallet", "wallets.wallet"),
@@ -69,6 +72,9 @@ PAGES: dict[str, list[tuple[str, str, str]]] = {
     "Staff": [
         ("Users", "person", "auth.user"),
         ("Groups", "group", "auth.group"),
+        ("Second factors", "phonelink_lock", "otp_totp.totpdevice"),
+        ("Failed logins", "lock", "axes.accessattempt"),
+        ("Audit trail", "history", "staff.auditentry"),
     ],
 }
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 from dotenv import dotenv_values
 
+PLAIN = re.compile(r"[0-9]+(\.[0-9]+)?")
 TRUE = {"1", "true", "yes", "on"}
 
 
@@ -41,6 +43,14 @@ class Environment:
             return int(self.text(name, str(default)))
         except ValueError as error:
             raise ImproperlyConfigured(f"{name} is not a whole number.") from error
+
+    def amounts(self, name: str, default: str) -> dict[str, str]:
+        """Plain amounts by currency: "USD=1000,*=0"."""
+        pairs = [item.partition("=") for item in self.items(name, default)]
+        for currency, _, amount in pairs:
+            if not PLAIN.fullmatch(amount):
+                raise ImproperlyConfigured(f"{name}: {currency}={amount} is not like USD=1000.")
+        return {currency: amount for currency, _, amount in pairs}
 
     def items(self, name: str, default: str = "") -> list[str]:
         return [item.strip() for item in self.text(name, default).split(",") if item.strip()]

@@ -40,6 +40,9 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_celery_beat",
+    "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
     "partners",
     "webhooks",
     "wallets",
@@ -58,8 +61,11 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "staff.middleware.StaffSession",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "payments_project.urls"
@@ -196,6 +202,7 @@ SWEEPS = {
     "webhooks.deliver_due": 2,
     "webhooks.sync_operator_endpoints": 60,
     "webhooks.prune": 3600,
+    "staff.expire_approvals": 600,
 }
 CELERY_BEAT_SCHEDULE = {
     name: {
@@ -294,6 +301,29 @@ UNFOLD = {
         }
     },
 }
+
+# Staff -------------------------------------------------------------------------------------
+
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_ENABLE_ADMIN = False  # staff.admin has its page
+AXES_VERBOSE = False
+AXES_LOCKOUT_TEMPLATE = "staff/locked_out.html"
+STAFF_IDLE = timedelta(minutes=env.number("STAFF_IDLE_MINUTES", 60))
+STAFF_SESSION = timedelta(hours=env.number("STAFF_SESSION_HOURS", 12))
+STAFF_TWO_FACTOR = env.flag("STAFF_TWO_FACTOR")
+SESSION_COOKIE_AGE = int(STAFF_IDLE.total_seconds())
+SESSION_SAVE_EVERY_REQUEST = True
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+OTP_TOTP_ISSUER = "Payments"
+APPROVAL_THRESHOLDS = env.amounts("APPROVAL_THRESHOLDS", "USD=1000,EUR=1000,GBP=1000,*=0")
+APPROVAL_LIFETIME = timedelta(hours=env.number("APPROVAL_HOURS", 72))
 
 # For seed_demo, under DEBUG alone.
 DEMO_API_KEY = env.text("DEMO_API_KEY")

@@ -14,6 +14,7 @@ urlpatterns = [
     path("docs/errors", pages.errors),
     path("docs/errors/<str:code>", pages.error),
     path("schema", SpectacularAPIView.as_view(), name="schema"),
+    path("admin/", include("staff.urls")),
     path("admin/", admin.site.urls),
     path("", include("wallets.urls")),
     path("", include("charges.urls")),

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from charges.models import Charge, Dispute, Refund
+from staff.models import Approval
 from webhooks.models import Endpoint
 
 MANY = 100
@@ -35,6 +36,7 @@ class Concern:
 
 
 CONCERNS = [
+    Concern("Requests to approve", Approval, Q(status="pending"), "status__in=pending"),
     Concern("Charges to review", Charge, ~Q(needs_review=""), "review=needed"),
     Concern("Refunds to review", Refund, ~Q(needs_review=""), "review=needed"),
     Concern("Disputes to answer", Dispute, Q(status__endswith="needs_response"), "answer=needed"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -108,6 +110,36 @@ def debit(*, partner_id: UUID, movement: Movement, by: Actor, now: datetime) -> 
     IdempotencyKeyReused.
     """
     return _move(partner_id, movement, Kind.DEBIT, by=by, now=now)
+
+
+def rehearse(
+    *, partner_id: UUID, movement: Movement, kind: Kind, now: datetime
+) -> list[LedgerEntry]:
+    """The entries that the credit or debit would post now; nothing is kept.
+
+    Raises WalletNotFound, WalletInactive, InsufficientFunds, ReferenceExists.
+    """
+    try:
+        with rehearsal() as (by, entries):
+            _post(partner_id, movement, kind, by, now)
+    except IntegrityError as error:
+        if violated(error) == "wallets_ledgertransaction_reference":
+            raise ReferenceExists(movement.reference) from error
+        raise
+    return entries
+
+
+@contextmanager
+def rehearsal() -> Iterator[tuple[Actor, list[LedgerEntry]]]:
+    """What the block does as the actor is undone, and told to nobody; the list holds the ledger
+    entries that it posted, with their wallets.
+    """
+    by, entries = Actor("system:rehearsal", uuid4().hex), list[LedgerEntry]()
+    with transaction.atomic(durable=True):
+        yield by, entries
+        posted = LedgerEntry.objects.filter(transaction__request_id=by.request_id)
+        entries += posted.select_related("transaction", "wallet").order_by("id")
+        transaction.set_rollback(True)
 
 
 def _move(partner_id: UUID, movement: Movement, kind: Kind, *, by: Actor, now: datetime) -> Moved:

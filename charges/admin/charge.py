@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-from uuid import UUID
-
 from django.contrib import admin
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
-from unfold.decorators import action
 
-from charges import services, timeline
+from charges import timeline
 from charges.admin.columns import (
     CATEGORY,
     FAILURE,
@@ -27,9 +22,8 @@ from charges.admin.columns import (
     events_of_this,
     ledger_of,
 )
-from charges.admin.decisions import Decider, ReasonForm
 from charges.admin.refunds import PARTS, DisputeAdmin, RefundAdmin
-from charges.models import WITH_PROCESSOR, Charge, Dispute, Refund
+from charges.models import Charge, Dispute, Refund
 from partners.staff import (
     BY_PARTNER,
     BY_PERIOD,
@@ -77,11 +71,7 @@ BACK = [
 
 
 @admin.register(Charge)
-class ChargeAdmin(Decider, ReadOnlyAdmin):
-    undecided = WITH_PROCESSOR
-    resolve_door = staticmethod(
-        lambda id_, **words: services.resolve_charge(charge_id=id_, **words)
-    )
+class ChargeAdmin(ReadOnlyAdmin):
     list_display = [
         ID, amount("amount"), STATUS, METHOD, CUSTOMER, FAILURE, ORDER, PARTNER,
         "created_at",
@@ -147,29 +137,3 @@ class ChargeAdmin(Decider, ReadOnlyAdmin):
         ledger_of("transaction__charge_id"),
         events_of_this(),
     ]
-    actions_detail = ["resolve", "acknowledge"]
-
-    def has_acknowledge_permission(
-        self, request: HttpRequest, object_id: str | None = None
-    ) -> bool:
-        return self.may_decide(request) and services.is_flagged(charge_id=UUID(object_id or ""))
-
-    @action(  # type: ignore[untyped-decorator]
-        description="Acknowledge",
-        permissions=["acknowledge"],
-        icon="done_all",
-        dialog={
-            "title": "Acknowledge what was flagged",
-            "description": "You have dealt with it outside: the flags of this charge, its refunds "
-            "and disputes are taken off, and your reason is kept.",
-            "form_class": ReasonForm,
-            "form_submit_text": "Acknowledge",
-        },
-    )
-    def acknowledge(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        words = {"reason": form.cleaned_data["reason"]}
-        return self.decide(request, object_id, _acknowledge, **words)
-
-
-def _acknowledge(charge_id: UUID, **words: Any) -> Charge:
-    return services.acknowledge(charge_id=charge_id, **words)

@@ -6,7 +6,6 @@ from django.contrib import admin
 from django.db.models import Q
 from unfold.contrib.filters.admin import AllValuesCheckboxFilter, ChoicesCheckboxFilter
 
-from charges import services
 from charges.admin.columns import (
     CHARGE,
     DISPUTE_COLOURS,
@@ -17,9 +16,8 @@ from charges.admin.columns import (
     ledger_of,
     state_of,
 )
-from charges.admin.decisions import Decider
 from charges.admin.records import ATTEMPT_COLUMNS, CardAttemptAdmin
-from charges.models import CardAttempt, Dispute, Refund, RefundStatus
+from charges.models import CardAttempt, Dispute, Refund
 from partners.staff import (
     BY_PARTNER,
     BY_PERIOD,
@@ -40,12 +38,8 @@ PARTS = [amount("external_amount", "to the card"), amount("wallet_amount", "into
 
 
 @admin.register(Refund)
-class RefundAdmin(Decider, ReadOnlyAdmin):
+class RefundAdmin(ReadOnlyAdmin):
     STATUS = state_of(REFUND_COLOURS)
-    undecided = [RefundStatus.PENDING]
-    resolve_door = staticmethod(
-        lambda id_, **words: services.resolve_refund(refund_id=id_, **words)
-    )
     list_display = [
         ID,
         amount("amount"),
@@ -91,7 +85,6 @@ class RefundAdmin(Decider, ReadOnlyAdmin):
         ledger_of("transaction__refund_id"),
         events_of_this(),
     ]
-    actions_detail = ["resolve"]
 
 
 class AnswerFilter(CaseFilter):

@@ -35,6 +35,7 @@ from charges.services.refunding import (
     complete_refund,
     hear_of_refund,
     refund,
+    rehearse_refund,
     unfinished_refunds,
 )
 from charges.services.reviews import (
@@ -43,6 +44,8 @@ from charges.services.reviews import (
     ReviewUnderWay,
     acknowledge,
     is_flagged,
+    rehearse_refund_resolution,
+    rehearse_resolution,
     resolve_charge,
     resolve_refund,
 )
@@ -83,6 +86,9 @@ __all__ = [
     "receive_event",
     "reconcile",
     "refund",
+    "rehearse_refund",
+    "rehearse_refund_resolution",
+    "rehearse_resolution",
     "resolve_charge",
     "resolve_refund",
     "set_up_payment_method",

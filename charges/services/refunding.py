@@ -28,7 +28,8 @@ from partners import idempotency
 from partners.actors import Actor
 from partners.constraints import violated
 from wallets import money
-from wallets.models import Wallet
+from wallets.models import LedgerEntry, Wallet
+from wallets.services import rehearsal
 
 
 class ChargeNotRefundable(Exception):
@@ -108,6 +109,18 @@ def refund(*, charge_id: UUID, new: NewRefund, by: Actor, now: datetime) -> Refu
     return Refunded(made, is_replay=False)
 
 
+def rehearse_refund(*, charge_id: UUID, new: NewRefund, now: datetime) -> list[LedgerEntry]:
+    """The entries that the refund would post, once the card's part succeeded; nothing is kept.
+
+    Raises what `refund` raises.
+    """
+    with rehearsal() as (by, entries):
+        charge, made = _reserve(charge_id, new, by, now)
+        if made.external_amount:
+            succeed(charge, made, by=by, now=now)
+    return entries
+
+
 def complete_refund(*, refund_id: UUID, by: Actor, now: datetime) -> Refund:
     """The pending refund has gone on from where it stopped, whenever it was due; others stay."""
     found = _go_on(lambda: _locked(refund_id), by=by, now=now)
@@ -149,14 +162,20 @@ def named(theirs: CardRefund) -> Refund | None:
 
 def _claim(charge_id: UUID, new: NewRefund, by: Actor, now: datetime) -> Refund:
     with transaction.atomic(durable=True):
-        charge = collection.lock(charge_id)
-        made = _new(charge, new, by, now)
-        made.save(force_insert=True)
-        reserve(charge, made, +1, now)
-        if not made.external_amount:
-            succeed(charge, made, by=by, now=now)
+        _, made = _reserve(charge_id, new, by, now)
         killpoint("refund.before_claim_commits")
         return made
+
+
+def _reserve(charge_id: UUID, new: NewRefund, by: Actor, now: datetime) -> tuple[Charge, Refund]:
+    """The locked charge and its new refund, which is over when the card has no part in it."""
+    charge = collection.lock(charge_id)
+    made = _new(charge, new, by, now)
+    made.save(force_insert=True)
+    reserve(charge, made, +1, now)
+    if not made.external_amount:
+        succeed(charge, made, by=by, now=now)
+    return charge, made
 
 
 def _new(charge: Charge, new: NewRefund, by: Actor, now: datetime) -> Refund:

@@ -29,6 +29,8 @@ from charges.services.asking import difference
 from charges.services.processor import ProcessorAway
 from partners.actors import Actor
 from wallets import money
+from wallets.models import LedgerEntry
+from wallets.services import rehearsal
 
 SUCCEEDED, FAILED = "succeeded", "failed"
 CODE = "resolved_by_staff"
@@ -74,13 +76,27 @@ def resolve_charge(
             raise NothingToReview
         if _begun(charge, now) != begun:
             raise ReviewUnderWay
-        if outcome == SUCCEEDED:
-            deciding.succeed(charge, now)
-        else:
-            deciding.fail(charge, now, code=CODE, message=reason)
         record(charge.id, None, outcome=outcome, reason=reason, evidence=evidence, by=by, now=now)
-        collection.conclude(charge, by=by, now=now)
+        _conclude(charge, outcome, reason, by, now)
     return charge
+
+
+def rehearse_resolution(*, charge_id: UUID, outcome: str, now: datetime) -> list[LedgerEntry]:
+    """The entries that the decision would post; nothing is kept. Raises NothingToReview."""
+    with rehearsal() as (by, entries):
+        charge = collection.lock(charge_id)
+        if charge.status not in WITH_PROCESSOR or not charge.needs_review:
+            raise NothingToReview
+        _conclude(charge, outcome, "", by, now)
+    return entries
+
+
+def _conclude(charge: Charge, outcome: str, reason: str, by: Actor, now: datetime) -> None:
+    if outcome == SUCCEEDED:
+        deciding.succeed(charge, now)
+    else:
+        deciding.fail(charge, now, code=CODE, message=reason)
+    collection.conclude(charge, by=by, now=now)
 
 
 def resolve_refund(
@@ -102,12 +118,31 @@ def resolve_refund(
         if _begun(row, now) != begun:
             raise ReviewUnderWay
         row.external_refund_id = row.external_refund_id or external_id
-        if outcome == SUCCEEDED:
-            refund_asking.succeed(charge, row, by=by, now=now)
-        else:
-            refund_asking.fail(charge, row, code=CODE, message=reason, by=by, now=now)
+        _conclude_refund(charge, row, outcome, reason, by, now)
         record(charge.id, row.id, outcome=outcome, reason=reason, evidence=evidence, by=by, now=now)
     return row
+
+
+def rehearse_refund_resolution(
+    *, refund_id: UUID, outcome: str, now: datetime
+) -> list[LedgerEntry]:
+    """The entries that the decision would post; nothing is kept. Raises NothingToReview."""
+    found = Refund.objects.select_related("charge").get(id=refund_id)
+    with rehearsal() as (by, entries):
+        charge, row = refund_asking.locked(found)
+        if row.status != RefundStatus.PENDING or not row.needs_review:
+            raise NothingToReview
+        _conclude_refund(charge, row, outcome, "", by, now)
+    return entries
+
+
+def _conclude_refund(
+    charge: Charge, row: Refund, outcome: str, reason: str, by: Actor, now: datetime
+) -> None:
+    if outcome == SUCCEEDED:
+        refund_asking.succeed(charge, row, by=by, now=now)
+    else:
+        refund_asking.fail(charge, row, code=CODE, message=reason, by=by, now=now)
 
 
 def acknowledge(*, charge_id: UUID, reason: str, by: Actor, now: datetime) -> Charge:

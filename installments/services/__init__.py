@@ -16,7 +16,7 @@ from installments.services.living import (
     resume_order,
 )
 from installments.services.locking import ChargeInProgress, InvalidTransition
-from installments.services.paying import pay_off, process_installment, settle_late
+from installments.services.paying import pay_off, process_installment, rehearse_payment, settle_late
 from installments.services.sweeping import Swept, expect, let_time_pass, record_sweep, sweep
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "preview",
     "process_installment",
     "record_sweep",
+    "rehearse_payment",
     "reschedule_installment",
     "resume_order",
     "settle_late",

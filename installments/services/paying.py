@@ -8,6 +8,8 @@ from uuid import UUID
 
 from django.db import transaction
 
+from charges import collection as charge_collection
+from charges import deciding
 from charges import services as charges
 from charges.models import Charge, ChargeStatus
 from installments import collection
@@ -27,6 +29,8 @@ from installments.services.locking import (
 )
 from partners.actors import Actor
 from wallets.ledger import WalletKey
+from wallets.models import LedgerEntry
+from wallets.services import rehearsal
 
 CHARGEABLE = (OrderStatus.ACTIVE, OrderStatus.DEFAULTED)
 CHUNK = 500
@@ -41,11 +45,21 @@ def process_installment(*, installment_id: UUID, by: Actor, now: datetime) -> In
         part = locked_installment(installment_id)
         if part.status == InstallmentStatus.PAID:
             return part
-        check_unpaid(part, "charged")
-        check(part.order, "charged", *CHARGEABLE)
-        charge = _charge([part], by, now)
+        charge = _charge([_chargeable(part)], by, now)
     _ask(charge, by, now)
     return Installment.objects.select_related("order", "charge").get(id=installment_id)
+
+
+def rehearse_payment(*, installment_id: UUID, now: datetime) -> list[LedgerEntry]:
+    """The entries that charging the part now would post if its card, where one is needed, paid;
+    nothing is kept. Raises InvalidTransition, ChargeInProgress.
+    """
+    with rehearsal() as (by, entries):
+        charge = _charge([_chargeable(locked_installment(installment_id))], by, now)
+        if charge.status == ChargeStatus.PROCESSING:
+            deciding.succeed(charge, now)
+            charge_collection.conclude(charge, by=by, now=now)
+    return entries
 
 
 def pay_off(*, order_id: UUID, by: Actor, now: datetime) -> InstallmentOrder:
@@ -82,6 +96,13 @@ def settle_late(*, customer: WalletKey | None = None, by: Actor, now: datetime) 
         total += paid
         if not paid:
             return total
+
+
+def _chargeable(part: Installment) -> Installment:
+    """The locked part. Raises InvalidTransition, ChargeInProgress."""
+    check_unpaid(part, "charged")
+    check(part.order, "charged", *CHARGEABLE)
+    return part
 
 
 def _charge(parts: Sequence[Installment], by: Actor, now: datetime) -> Charge:

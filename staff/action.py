@@ -1,0 +1,141 @@
+"""What an action of staff is: a form, what it would post, the one door that it calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
+
+from django import forms
+from django.conf import settings
+from django.db.models import Model
+from unfold.widgets import (
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from partners.actors import Actor
+from wallets import money
+from wallets.models import LedgerEntry
+
+Row = Any
+"""A row of the action's model."""
+Words = Mapping[str, Any]
+"""What the form says, cleaned."""
+
+
+class Refused(Exception):
+    """The action cannot be done now; its text is for the person who asked."""
+
+
+class Done(NamedTuple):
+    """What became true, and what is shown this once and kept nowhere."""
+
+    answer: str
+    shown_once: str = ""
+
+
+class Money(NamedTuple):
+    """Minor units of a currency."""
+
+    amount: int
+    currency: str
+
+
+class ReasonForm(forms.Form):
+    """What a person says about what they do to `row`."""
+
+    reason = forms.CharField(
+        max_length=500,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text="Kept in the audit trail.",
+    )
+
+    def __init__(self, row: Row, data: Mapping[str, Any] | None = None) -> None:
+        self.row = row
+        super().__init__(data, initial=self.first_words(row))
+
+    def first_words(self, row: Row) -> dict[str, Any]:
+        """What the fields say before the person does."""
+        return {}
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The fields as they were filled in: the same form can be made of them again."""
+        return {name: str(self.data.get(name, "")) for name in self.fields}
+
+
+class AmountForm(ReasonForm):
+    amount = forms.CharField(
+        max_length=32, widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"})
+    )
+    field_order = ["amount", "reason"]
+
+    def clean_amount(self) -> int:
+        """Minor units of the row's currency."""
+        try:
+            text = self.cleaned_data["amount"].replace(",", "")
+            return money.parse(text, self.row.currency)
+        except (money.InvalidAmount, money.AmountPrecision) as error:
+            raise forms.ValidationError(str(error)) from error
+
+
+def choice(*choices: tuple[str, str], help_text: str = "") -> forms.ChoiceField:
+    return forms.ChoiceField(choices=choices, widget=UnfoldAdminSelectWidget, help_text=help_text)
+
+
+class Action:
+    """One thing that staff can do to one row. Subclasses say what; `staff.services` does it."""
+
+    name: ClassVar[str]
+    permission: ClassVar[str]
+    title: ClassVar[str]
+    icon: ClassVar[str]
+    means: ClassVar[str]
+    """What becomes true, for the person who is about to confirm."""
+    model: ClassVar[type[Model]]
+    form: ClassVar[type[ReasonForm]] = ReasonForm
+    refusals: ClassVar[tuple[type[Exception], ...]] = ()
+    is_danger: ClassVar[bool] = False
+
+    def get(self, pk: str) -> Row:
+        """The row as it stands, with what the page shows of it."""
+        return self.model._default_manager.get(pk=pk)
+
+    def offers(self, row: Row) -> bool:
+        """Whether it makes sense for the row as it stands."""
+        raise NotImplementedError
+
+    def facts(self, row: Row) -> dict[str, Any]:
+        """What the audit trail keeps of the row, before and after: JSON."""
+        raise NotImplementedError
+
+    def summary(self, row: Row, words: Words) -> str:
+        return f"{self.title}: {row}"
+
+    def partner_id(self, row: Row) -> Any:
+        return row.partner_id
+
+    def rehearse(self, row: Row, words: Words, now: Any) -> list[LedgerEntry]:
+        """The ledger entries that it will post, if it posts any. Raises what the door raises."""
+        return []
+
+    def value(self, row: Row, words: Words) -> Money | None:
+        """The money that counts against the threshold, None where no second person is needed."""
+        return None
+
+    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: Any) -> Done:
+        """It is done, once for the key however often it is asked. Raises `refusals`."""
+        raise NotImplementedError
+
+    def needs_second_person(self, row: Row, words: Words) -> bool:
+        value = self.value(row, words)
+        return value is not None and value.amount > threshold(value.currency)
+
+
+def threshold(currency: str) -> int:
+    """Minor units above which a second person must approve (settings.APPROVAL_THRESHOLDS); of a
+    currency without one, everything.
+    """
+    text = settings.APPROVAL_THRESHOLDS.get(currency, settings.APPROVAL_THRESHOLDS.get("*", "0"))
+    return money.parse(text, currency) if text.strip("0.") else 0

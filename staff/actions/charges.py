@@ -1,0 +1,183 @@
+"""What staff do to charges and refunds."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from charges import services
+from charges.models import WITH_PROCESSOR, Charge, ChargeStatus, Refund, RefundStatus, RefundTo
+from charges.serializers import ChargeResource, RefundResource
+from partners.actors import Actor
+from staff.action import Action, AmountForm, Done, Money, ReasonForm, Row, Words, choice
+from wallets import money
+from wallets.models import LedgerEntry
+
+UNDECIDED = (
+    services.NothingToReview, services.ReviewUnderWay, services.EvidenceContradicts,
+    services.ProcessorAway,
+)  # fmt: skip
+KEPT = {"status", "amount_refunded", "needs_review", "succeeded_at", "failed_at", "canceled_at"}
+
+
+def refundable(charge: Charge) -> int:
+    """Minor units that neither refunds nor lost disputes took; a dispute may bar some of it."""
+    return charge.amount - charge.amount_refunded - charge.external_reversed
+
+
+class OfCharge(Action):
+    model = Charge
+
+    def facts(self, row: Row) -> dict[str, Any]:
+        charge = dict(ChargeResource.render(row))
+        return {name: charge[name] for name in charge if name in KEPT} | {
+            "needs_review": row.needs_review
+        }
+
+
+class RefundForm(AmountForm):
+    refund_to = choice(
+        (RefundTo.AUTO, "Where each part came from"),
+        (RefundTo.CARD, "The card only"),
+        (RefundTo.WALLET, "The wallet, as store credit"),
+    )
+    field_order = ["amount", "refund_to", "reason"]
+
+    def first_words(self, row: Row) -> dict[str, str]:
+        return {"amount": money.text(refundable(row), row.currency)}
+
+
+class RefundCharge(OfCharge):
+    name, permission, title, icon = "refund", "charge_refund", "Refund", "undo"
+    means = (
+        "So much goes back; recipients of the split give back their part. The entries are posted "
+        "when the card's part has succeeded."
+    )
+    form = RefundForm
+    refusals = (
+        services.ChargeNotRefundable, services.ChargeDisputed, services.RefundExceedsCharge,
+        services.RefundAmountUnsupported, services.WalletRequired, services.CurrencyMismatch,
+    )  # fmt: skip
+
+    def offers(self, row: Row) -> bool:
+        return row.status == ChargeStatus.SUCCEEDED and refundable(row) > 0
+
+    def summary(self, row: Row, words: Words) -> str:
+        return f"Refund {money.spoken(words['amount'], row.currency)} of charge {row.pk}"
+
+    def value(self, row: Row, words: Words) -> Money:
+        return Money(words["amount"], row.currency)
+
+    def rehearse(self, row: Row, words: Words, now: datetime) -> list[LedgerEntry]:
+        return services.rehearse_refund(
+            charge_id=row.pk, new=self._new(words, "rehearsal"), now=now
+        )
+
+    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+        made = services.refund(charge_id=row.pk, new=self._new(words, key), by=by, now=now).refund
+        return Done(f"The refund is {made.status}.")
+
+    def _new(self, words: Words, key: str) -> services.NewRefund:
+        return services.NewRefund(
+            amount=words["amount"],
+            idempotency_key=key,
+            fingerprint=key,
+            refund_to=RefundTo(words["refund_to"]),
+            reason=words["reason"],
+        )
+
+
+class Cancel(OfCharge):
+    name, permission, title, icon = "cancel-charge", "charge_cancel", "Cancel", "cancel"
+    means = "The charge is canceled, what it holds is released, its card is not charged."
+    is_danger = True
+    refusals = (services.ChargeNotCancelable, services.ProcessorAway)
+
+    def offers(self, row: Row) -> bool:
+        return row.status in (ChargeStatus.PENDING, ChargeStatus.REQUIRES_ACTION)
+
+    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+        services.cancel(charge_id=row.pk, by=by, now=now)
+        return Done("The charge is canceled.")
+
+
+class ResolveForm(ReasonForm):
+    outcome = choice(
+        ("succeeded", "The money was collected"),
+        ("failed", "It was not"),
+        help_text="The processor is asked once more, and may contradict.",
+    )
+    field_order = ["outcome", "reason"]
+
+
+class ResolveCharge(OfCharge):
+    name, permission, title, icon = "resolve-charge", "review_resolve", "Resolve", "gavel"
+    means = (
+        "You decide what the processor could not tell. Success posts the entries below, failure "
+        "releases what is held. This cannot be undone. Your reason is shown to the partner too."
+    )
+    form = ResolveForm
+    refusals = UNDECIDED
+
+    def offers(self, row: Row) -> bool:
+        return row.status in WITH_PROCESSOR and bool(row.needs_review)
+
+    def rehearse(self, row: Row, words: Words, now: datetime) -> list[LedgerEntry]:
+        return services.rehearse_resolution(charge_id=row.pk, outcome=words["outcome"], now=now)
+
+    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+        charge = services.resolve_charge(
+            charge_id=row.pk, outcome=words["outcome"], reason=words["reason"], by=by, now=now
+        )
+        return Done(f"Decided: it is {charge.status}.")
+
+
+class Acknowledge(OfCharge):
+    name, permission, title, icon = "acknowledge", "review_resolve", "Acknowledge", "done_all"
+    means = (
+        "You have dealt with what was flagged: the flags of this charge, its refunds and disputes "
+        "are taken off, and your reason is kept. It is shown to the partner too."
+    )
+    refusals = UNDECIDED
+
+    def offers(self, row: Row) -> bool:
+        return services.is_flagged(charge_id=row.pk)
+
+    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+        services.acknowledge(charge_id=row.pk, reason=words["reason"], by=by, now=now)
+        return Done("What was flagged is acknowledged.")
+
+
+class ResolveRefund(Action):
+    name, permission, title, icon = "resolve-refund", "review_resolve", "Resolve", "gavel"
+    means = (
+        "You decide what the processor could not tell. Success posts the entries below, failure "
+        "restores what the charge can still give back. This cannot be undone."
+    )
+    model = Refund
+    form = ResolveForm
+    refusals = UNDECIDED
+
+    def get(self, pk: str) -> Refund:
+        return Refund.objects.select_related("charge").get(pk=pk)
+
+    def offers(self, row: Row) -> bool:
+        return row.status == RefundStatus.PENDING and bool(row.needs_review)
+
+    def facts(self, row: Row) -> dict[str, Any]:
+        refund = dict(RefundResource.render(row))
+        return {name: refund[name] for name in refund if name in KEPT}
+
+    def rehearse(self, row: Row, words: Words, now: datetime) -> list[LedgerEntry]:
+        return services.rehearse_refund_resolution(
+            refund_id=row.pk, outcome=words["outcome"], now=now
+        )
+
+    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+        refund = services.resolve_refund(
+            refund_id=row.pk, outcome=words["outcome"], reason=words["reason"], by=by, now=now
+        )
+        return Done(f"Decided: it is {refund.status}.")
+
+
+ACTIONS = [RefundCharge(), Cancel(), ResolveCharge(), Acknowledge(), ResolveRefund()]

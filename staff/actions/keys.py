@@ -1,0 +1,47 @@
+"""What staff do to API keys."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from partners import services
+from partners.actors import Actor
+from partners.models import ApiKey
+from staff.action import Action, Done, Row, Words
+
+
+class OfKey(Action):
+    model = ApiKey
+
+    def offers(self, row: Row) -> bool:
+        return bool(row.is_live(timezone.now()))
+
+    def facts(self, row: Row) -> dict[str, Any]:
+        times = {"expires_at": row.expires_at, "revoked_at": row.revoked_at}
+        shown = {name: moment and moment.isoformat() for name, moment in times.items()}
+        return {"prefix": row.prefix, "scopes": row.scopes, **shown}
+
+
+class Rotate(OfKey):
+    name, permission, title, icon = "rotate-key", "apikey_rotate", "Rotate", "cycle"
+    means = "A new key with the same name and scopes is shown, once. This one ends in 24 hours."
+
+    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+        made, text = services.rotate_api_key(api_key=row, now=now)
+        return Done(f"{made.prefix} takes over; {row.prefix} ends in 24 hours.", shown_once=text)
+
+
+class Revoke(OfKey):
+    name, permission, title, icon = "revoke-key", "apikey_revoke", "Revoke", "block"
+    means = "Requests with this key are refused from now on. This cannot be undone."
+    is_danger = True
+
+    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+        services.revoke_api_key(api_key=row, now=now)
+        return Done(f"{row.prefix} is revoked.")
+
+
+ACTIONS = [Rotate(), Revoke()]

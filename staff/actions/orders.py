@@ -1,0 +1,148 @@
+"""What staff do to installment orders and their parts."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any, ClassVar
+
+from django import forms
+from unfold.widgets import UnfoldAdminSingleDateWidget
+
+from charges.services import ProcessorAway
+from installments import services
+from installments.models import UNPAID, Installment, InstallmentOrder, OrderStatus
+from installments.planning import InvalidSchedule
+from installments.serializers import InstallmentResource, OrderResource
+from partners.actors import Actor
+from staff.action import Action, Done, ReasonForm, Row, Words, choice
+from wallets.models import LedgerEntry
+
+S = OrderStatus
+KEPT = {"status", "next_due_date", "pause_reason", "paused_at", "amount_paid", "past_due"}
+
+
+class OfOrder(Action):
+    model = InstallmentOrder
+    refusals = (services.InvalidTransition, services.OrderDisputed, ProcessorAway)
+    states: ClassVar[tuple[str, ...]]
+
+    def get(self, pk: str) -> InstallmentOrder:
+        return InstallmentOrder.objects.with_parts().get(pk=pk)
+
+    def offers(self, row: Row) -> bool:
+        return row.status in self.states
+
+    def facts(self, row: Row) -> dict[str, Any]:
+        order = dict(OrderResource.render(row))
+        return {name: order[name] for name in order if name in KEPT}
+
+
+class Pause(OfOrder):
+    name, permission, title, icon = "pause", "order_pause", "Pause", "pause"
+    means = "Nothing of the order is collected until somebody resumes it."
+    states = (S.ACTIVE,)
+
+    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+        services.pause_order(order_id=row.pk, reason=words["reason"], by=by, now=now)
+        return Done("The order is paused.")
+
+
+class ResumeForm(ReasonForm):
+    dates = choice(
+        ("kept", "Keep the dates; what fell due meanwhile is collected now"),
+        ("shifted", "Shift the dates by the time that it was paused"),
+    )
+    field_order = ["dates", "reason"]
+
+
+class Resume(OfOrder):
+    name, permission, title, icon = "resume", "order_pause", "Resume", "play_arrow"
+    means = "The order is collected again."
+    form = ResumeForm
+    states = (S.PAUSED,)
+
+    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+        services.resume_order(
+            order_id=row.pk,
+            is_shifted=words["dates"] == "shifted",
+            reason=words["reason"],
+            by=by,
+            now=now,
+        )
+        return Done("The order is active again.")
+
+
+class Cancel(OfOrder):
+    name, permission, title, icon = "cancel-order", "order_cancel", "Cancel", "cancel"
+    means = "Nothing more is collected; what is paid stays paid. This cannot be undone."
+    is_danger = True
+    states = (S.PENDING, S.ACTIVE, S.PAUSED)
+
+    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+        services.cancel_order(order_id=row.pk, reason=words["reason"], by=by, now=now)
+        return Done("The order is canceled.")
+
+
+class OfPart(Action):
+    model = Installment
+    refusals = (
+        services.InvalidTransition, services.ChargeInProgress, ProcessorAway, InvalidSchedule,
+    )  # fmt: skip
+
+    def get(self, pk: str) -> Installment:
+        return Installment.objects.select_related("order", "charge").get(pk=pk)
+
+    def facts(self, row: Row) -> dict[str, Any]:
+        return dict(InstallmentResource.render(row))
+
+
+class Collect(OfPart):
+    name, permission, title, icon = "collect", "installment_collect", "Collect now", "payments"
+    means = (
+        "The part is charged now, the wallet first, the card for the rest. The entries below are "
+        "posted if the card pays; if it does not, nothing is posted."
+    )
+
+    def offers(self, row: Row) -> bool:
+        return row.status in UNPAID and row.order.status in (S.ACTIVE, S.DEFAULTED)
+
+    def rehearse(self, row: Row, words: Words, now: datetime) -> list[LedgerEntry]:
+        return services.rehearse_payment(installment_id=row.pk, now=now)
+
+    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+        part = services.process_installment(installment_id=row.pk, by=by, now=now)
+        return Done(f"The part is {part.status}.")
+
+
+class RescheduleForm(ReasonForm):
+    due_date = forms.DateField(widget=UnfoldAdminSingleDateWidget)
+    field_order = ["due_date", "reason"]
+
+    def first_words(self, row: Row) -> dict[str, date]:
+        return {"due_date": row.due_date}
+
+
+class Reschedule(OfPart):
+    name, permission, title = "reschedule", "installment_reschedule", "Reschedule"
+    icon = "edit_calendar"
+    means = "The part is due on that date, in the order's time zone, with all its tries again."
+    form = RescheduleForm
+
+    def offers(self, row: Row) -> bool:
+        return row.status in UNPAID and row.order.status in (S.PENDING, S.ACTIVE, S.PAUSED)
+
+    def summary(self, row: Row, words: Words) -> str:
+        return f"Reschedule {row} to {words['due_date']}"
+
+    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+        part = services.reschedule_installment(
+            installment_id=row.pk,
+            due_date=words["due_date"],
+            reason=words["reason"],
+            by=by,
+            now=now,
+        )
+        return Done(f"The part is due on {part.due_date}.")
+
+
+ACTIONS = [Pause(), Resume(), Cancel(), Collect(), Reschedule()]

@@ -1,0 +1,100 @@
+"""What staff do to each other's requests: approve, reject, and carry out what was approved."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from partners.actors import Actor
+from staff import services
+from staff.action import Action, Done, Refused, Row, Words
+from staff.actions import ACTIONS
+from staff.models import Approval, ApprovalStatus, AuditEntry, Outcome
+from staff.services import Person
+from wallets.models import LedgerEntry
+
+
+class OfApproval(Action):
+    model = Approval
+    permission = "approval_decide"
+    refusals = (Refused,)
+
+    def facts(self, row: Row) -> dict[str, Any]:
+        return {"status": row.status, "decision_reason": row.decision_reason}
+
+    def summary(self, row: Row, words: Words) -> str:
+        return f"{self.title} the request of {row.requested_by}: {row.summary}"
+
+
+class Approve(OfApproval):
+    name, title, icon = "approve", "Approve", "check"
+    means = "What was asked for is done now, in your name and on your word."
+
+    def offers(self, row: Row) -> bool:
+        return bool(row.status == ApprovalStatus.PENDING)
+
+    def rehearse(self, row: Row, words: Words, now: datetime) -> list[LedgerEntry]:
+        return _rehearse(row, now)
+
+    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+        person = _person(by)
+        approval = services.decide(
+            row.pk, is_approved=True, reason=words["reason"], person=person, now=now
+        )
+        return services.carry_out_approved(approval, person=person, now=now)
+
+
+class Reject(OfApproval):
+    name, title, icon = "reject", "Reject", "close"
+    means = "What was asked for is not done."
+    is_danger = True
+
+    def offers(self, row: Row) -> bool:
+        return bool(row.status == ApprovalStatus.PENDING)
+
+    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+        services.decide(
+            row.pk, is_approved=False, reason=words["reason"], person=_person(by), now=now
+        )
+        return Done("The request is rejected.")
+
+
+class CarryOut(OfApproval):
+    """After a crash between the word and the deed."""
+
+    name, title, icon = "carry-out", "Carry out", "play_arrow"
+    means = "What was approved and not done yet is done now."
+
+    def offers(self, row: Row) -> bool:
+        deeds = AuditEntry.objects.filter(approval=row)
+        ended = deeds.exclude(outcome=Outcome.BEGUN)
+        return bool(row.status == ApprovalStatus.APPROVED) and not ended.exists()
+
+    def rehearse(self, row: Row, words: Words, now: datetime) -> list[LedgerEntry]:
+        return _rehearse(row, now)
+
+    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+        return services.carry_out_approved(row, person=_person(by), now=now)
+
+
+def _rehearse(approval: Approval, now: datetime) -> list[LedgerEntry]:
+    action = ACTIONS[approval.action]
+    row = action.get(str(approval.object_id))
+    form = action.form(row, approval.parameters)
+    if not form.is_valid():
+        raise Refused("What was asked for is not possible any more.")
+    try:
+        return action.rehearse(row, form.cleaned_data, now)
+    except action.refusals as refusal:
+        raise Refused(str(refusal)) from refusal
+
+
+def _person(by: Actor) -> Person:
+    return Person(User.objects.get_by_natural_key(by.name.partition(":")[2]), by.request_id)
+
+
+ALL: dict[str, Action] = ACTIONS | {
+    action.name: action for action in (Approve(), Reject(), CarryOut())
+}

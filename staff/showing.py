@@ -1,0 +1,76 @@
+"""What templates of this app are given to show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.safestring import SafeString
+
+from partners.staff import badge, link
+from staff.admin import OUTCOMES
+from staff.deciding import ALL
+from staff.models import AuditEntry
+from staff.services import Person
+from wallets.admin import amount_text
+from wallets.models import LedgerEntry
+
+SHOWN = 20
+
+
+def person_of(request: HttpRequest) -> Person:
+    if not request.user.is_authenticated:
+        raise PermissionDenied
+    return Person(request.user, getattr(request, "request_id", ""))
+
+
+def offered(request: HttpRequest, row: Model) -> list[dict[str, Any]]:
+    """Buttons of what the person may do to the row as it stands."""
+    person = person_of(request)
+    return [
+        {
+            "title": action.title,
+            "icon": action.icon,
+            "is_danger": action.is_danger,
+            "url": reverse("staff-act", args=[action.name, row.pk]),
+        }
+        for action in ALL.values()
+        if action.model is type(row) and person.may(action.permission) and action.offers(row)
+    ]
+
+
+def deeds(request: HttpRequest, row: Model) -> dict[str, Any]:
+    """The latest entries of the audit trail about the row, for those who may see it."""
+    if not request.user.has_perm("staff.view_auditentry"):
+        return {}
+    about = AuditEntry.objects.filter(model=row._meta.label_lower, object_id=str(row.pk))
+    rows = [
+        [
+            entry.created_at, link("auditentry", entry.pk, entry.summary), entry.actor,
+            entry.reason, badge(entry.outcome, OUTCOMES),
+        ]
+        for entry in about[:SHOWN]
+    ]  # fmt: skip
+    return {"headers": ["at", "what", "who", "why", "outcome"], "rows": rows}
+
+
+def entries_table(entries: Sequence[LedgerEntry]) -> dict[str, Any]:
+    return {
+        "headers": ["account", "wallet", "amount", "balance before", "balance after"],
+        "rows": [_line(entry) for entry in entries],
+    }
+
+
+def _line(entry: LedgerEntry) -> list[SafeString | str | None]:
+    currency = entry.transaction.currency
+    balances = [entry.balance_before, entry.balance_after]
+    return [
+        entry.account.replace("_", " "),
+        entry.wallet.customer_id if entry.wallet else None,
+        amount_text(entry.amount, currency),
+        *("" if balance is None else amount_text(balance, currency) for balance in balances),
+    ]

@@ -1,0 +1,137 @@
+"""The page of an action: fill in, look at what it will do, confirm."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+
+from staff import services
+from staff.action import Action, ReasonForm, Refused, Row
+from staff.deciding import ALL
+from staff.showing import entries_table, person_of
+from wallets.models import LedgerEntry
+
+
+def act(request: HttpRequest, name: str, pk: UUID) -> HttpResponse:
+    """GET asks for the words, POST shows what would be done, POST of `confirmed` does it.
+
+    What is confirmed is what was shown: when it would be otherwise by now, it is shown again.
+    """
+    action, person = _action(name), person_of(request)
+    if not person.may(action.permission):
+        raise PermissionDenied
+    row = _row(action, pk)
+    page = _Page(request, action, row)
+    token = _uuid(request.POST.get("token"))
+    if request.method != "POST" or token is None:
+        return page.ask(action.form(row))
+    form = action.form(row, request.POST)
+    if not form.is_valid():
+        return page.ask(form)
+    is_repeated = services.is_known(token)
+    if not is_repeated and not action.offers(row):
+        return page.gone()
+    now = timezone.now()
+    if not is_repeated:
+        try:
+            entries = action.rehearse(row, form.cleaned_data, now)
+        except action.refusals as refusal:
+            form.add_error(None, str(refusal))
+            return page.ask(form)
+        if request.POST.get("confirmed") != _digest(action, row, entries):
+            return page.show(form, entries, token)
+    try:
+        done = services.carry_out(action, row, form, token=token, person=person, now=now)
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, f"{action.summary(row, form.cleaned_data)}. {done.answer}")
+        if done.shown_once:
+            messages.warning(request, f"Copy it now, it is not shown again: {done.shown_once}")
+    return HttpResponseRedirect(page.url)
+
+
+class _Page:
+    def __init__(self, request: HttpRequest, action: Action, row: Row) -> None:
+        self.request, self.action, self.row = request, action, row
+        meta = action.model._meta
+        self.url = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk])
+
+    def ask(self, form: ReasonForm) -> HttpResponse:
+        if not form.is_bound and not self.action.offers(self.row):
+            return self.gone()
+        token = self.request.POST.get("token") or uuid4()
+        return self._answer("staff/ask.html", form=form, token=token)
+
+    def show(self, form: ReasonForm, entries: Sequence[LedgerEntry], token: UUID) -> HttpResponse:
+        is_otherwise = "confirmed" in self.request.POST
+        words = form.cleaned_data
+        return self._answer(
+            "staff/confirm.html",
+            form=form,
+            token=token,
+            summary=self.action.summary(self.row, words),
+            table=entries_table(entries),
+            digest=_digest(self.action, self.row, entries),
+            is_otherwise=is_otherwise,
+            is_asked=self.action.needs_second_person(self.row, words),
+        )
+
+    def gone(self) -> HttpResponse:
+        text = f"{self.action.title} makes no sense here any more: look at how it stands."
+        messages.warning(self.request, text)
+        return HttpResponseRedirect(self.url)
+
+    def _answer(self, template: str, **context: Any) -> HttpResponse:
+        meta = self.action.model._meta
+        return TemplateResponse(
+            self.request,
+            template,
+            {
+                **admin.site.each_context(self.request),
+                "title": f"{self.action.title}: {meta.verbose_name} {self.row}",
+                "action": self.action,
+                "row": self.row,
+                "opts": meta,
+                "back": self.url,
+                **context,
+            },
+        )
+
+
+def _action(name: str) -> Action:
+    try:
+        return ALL[name]
+    except KeyError as error:
+        raise Http404(name) from error
+
+
+def _row(action: Action, pk: UUID) -> Row:
+    try:
+        return action.get(str(pk))
+    except action.model.DoesNotExist as error:  # type: ignore[attr-defined]
+        raise Http404(str(pk)) from error
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text or "")
+    except ValueError:
+        return None
+
+
+def _digest(action: Action, row: Row, entries: Sequence[LedgerEntry]) -> str:
+    """Of all that a person looks at before they confirm."""
+    lines = [
+        (entry.account, entry.wallet_id, entry.amount, entry.balance_before) for entry in entries
+    ]
+    return hashlib.sha256(repr((action.facts(row), lines)).encode()).hexdigest()
