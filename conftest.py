@@ -29,7 +29,10 @@ from payments_project import invariants
 from payments_project.beat import DeclaredScheduler
 from payments_project.celery import app
 
-APPS = ("partners", "webhooks", "wallets", "charges", "installments", "staff", "auth_user")
+TABLES = (
+    "partners", "webhooks", "wallets", "charges", "installments", "staff",
+    "auth_user", "axes", "otp_totp", "django_admin_log", "django_session",
+)  # fmt: skip
 BY = Actor("test:suite", "req-test")
 
 
@@ -60,7 +63,9 @@ def _empty() -> None:
     broker.circuit.open_until = 0.0
     access._remembered.clear()
     with connection.cursor() as cursor:
-        tables = [name for name in connection.introspection.table_names() if name.startswith(APPS)]
+        tables = [
+            name for name in connection.introspection.table_names() if name.startswith(TABLES)
+        ]
         deletes = "; ".join(f"DELETE FROM {name}" for name in tables)
         # As a replica, triggers and foreign keys sleep; a TRUNCATE takes ten times as long.
         cursor.execute(f"BEGIN; SET LOCAL session_replication_role = replica; {deletes}; COMMIT")

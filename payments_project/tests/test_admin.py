@@ -18,22 +18,28 @@ from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
 from charges import services as charges
-from charges.models import Charge, Refund
-from charges.tests.steps import create, give_back, hear, hear_of_disputes
+from charges.models import Charge
+from charges.tests.steps import create, hear, hear_of_disputes
 from conftest import BY
 from installments import tasks
 from installments.models import CollectionPolicy, Installment, InstallmentOrder
 from partners.models import ApiKey, Partner
 from partners.staff import ReadOnlyAdmin, link
+from staff.actions import ACTIONS
+from staff.services import Person, carry_out
 from wallets.admin import amount_text
 from wallets.models import LedgerTransaction, Wallet
 from webhooks import services as webhooks
 from webhooks.models import Delivery, Endpoint, Event
 
-OURS = ["partners", "webhooks", "wallets", "charges", "installments"]
+OURS = ["partners", "webhooks", "wallets", "charges", "installments", "staff"]
 MODELS = [model for app in OURS for model in apps.get_app_config(app).get_models()]
 LISTED = list(admin.site._registry)
-READ_ONLY = [m for m, page in admin.site._registry.items() if isinstance(page, ReadOnlyAdmin)]
+READ_ONLY = [
+    model
+    for model, page in admin.site._registry.items()
+    if isinstance(page, ReadOnlyAdmin) and model in MODELS
+]
 EDITED = {Partner, ApiKey, Endpoint, CollectionPolicy}
 SCRIPT = "<script>alert(1)</script>"
 NOBODY = "http://127.0.0.1:9/hooks"
@@ -112,6 +118,16 @@ def make_rows(api, customer):
     CollectionPolicy.objects.get_or_create(partner=Partner.objects.get(), defaults=policy)
     tasks.sweep()
     webhooks.deliver_due()
+    ask_for_credit(Wallet.objects.get(customer_id=customer))
+
+
+def ask_for_credit(wallet):
+    """More than one person may decide about: a request, and an entry of the audit trail."""
+    action = ACTIONS["credit"]
+    form = action.form(wallet, {"amount": "5000", "reason": SCRIPT})
+    assert form.is_valid()
+    person = Person(User.objects.get_or_create(username="fay", is_superuser=True)[0])
+    carry_out(action, wallet, form, token=uuid4(), person=person, now=timezone.now())
 
 
 @pytest.fixture
@@ -463,37 +479,6 @@ def test_a_key_without_scopes_is_refused(staff, partner):
     assert not ApiKey.objects.exists()
 
 
-def test_selected_keys_are_revoked_at_once(staff, api):
-    assert api.get("/wallets").status_code == 200
-    key = ApiKey.objects.get()
-
-    post(staff, page(ApiKey), action="revoke", _selected_action=str(key.pk))
-
-    assert api.get("/wallets").status_code == 401
-    assert listed(staff, ApiKey, state="revoked") == {key.pk}
-
-
-def test_a_key_is_revoked_on_its_page(staff, api):
-    path = page(ApiKey, "revoke_this", ApiKey.objects.get().pk)
-
-    assert get(staff, path).status_code == 200
-    assert api.get("/wallets").status_code == 200
-    assert post(staff, path, _form_submitted="1").headers["HX-Redirect"]
-    assert api.get("/wallets").status_code == 401
-
-
-def test_only_who_may_change_keys_may_revoke_them(committed, api):
-    user = User.objects.create_user("viewer", is_staff=True)
-    user.user_permissions.add(Permission.objects.get(codename="view_apikey"))
-    key = ApiKey.objects.get()
-
-    answer = post(browser(user), page(ApiKey, "revoke_this", key.pk), _form_submitted="1")
-    post(browser(user), page(ApiKey), action="revoke", _selected_action=str(key.pk))
-
-    assert answer.status_code == 403
-    assert api.get("/wallets").status_code == 200
-
-
 def test_staff_switch_an_endpoint_off_and_change_nothing_else(staff, lively):
     endpoint = Endpoint.objects.get()
 
@@ -524,92 +509,7 @@ def test_the_operators_endpoints_follow_the_setting_alone(staff, settings):
     assert get(staff, path).status_code == 200
 
 
-# Decisions ---------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def differing(partner, sandbox, now):
-    """A charge that waits for staff: the processor shows another amount."""
-    sandbox.fault("wrong_amount", path="/confirm")
-    return create(partner, now)
-
-
-def decide(staff, charge_id, action, **words):
-    """The answer to the dialog of a charge's detail page."""
-    path = f"/admin/charges/charge/{charge_id}/{action}/"
-    return post(staff, path, _form_submitted="on", **words)
-
-
-def is_offered(staff, charge_id, action):
-    path = f"/admin/charges/charge/{charge_id}/{action}/"
-    return path in text(get(staff, page(Charge, "change", charge_id)))
-
-
-def test_staff_resolve_what_needs_a_review(staff, differing):
-    assert is_offered(staff, differing.id, "resolve")
-
-    answer = decide(staff, differing.id, "resolve", outcome="succeeded", reason="Seen at Stripe.")
-
-    assert answer["HX-Redirect"] == page(Charge, "change", differing.id)
-    shown = text(get(staff, answer["HX-Redirect"]))
-    assert "Decided: it is succeeded." in shown
-    assert "Decided on the charge by staff:ada: succeeded. Seen at Stripe." in shown
-    assert not is_offered(staff, differing.id, "resolve")
-
-
-@pytest.mark.parametrize("words", [{"outcome": "failed"}, {"outcome": "paid", "reason": "x"}])
-def test_a_decision_needs_a_reason_and_an_outcome(staff, differing, words):
-    answer = decide(staff, differing.id, "resolve", **words)
-
-    assert "HX-Redirect" not in answer
-    assert Charge.objects.get().status == "unknown"
-
-
-def test_a_decision_that_the_processor_contradicts_is_refused_in_words(
-    staff, partner, sandbox, now
-):
-    sandbox.fault("drop_after", path="/confirm")
-    made = create(partner, now)
-    flag(made.id)
-
-    answer = decide(staff, made.id, "resolve", outcome="failed", reason="no")
-
-    assert "The processor contradicts" in text(get(staff, answer["HX-Redirect"]))
-    assert Charge.objects.get().status == "unknown"
-
-
-def test_who_may_only_look_is_offered_no_decision(differing):
-    viewer = User.objects.create_user("viewer", is_staff=True)
-    viewer.user_permissions.add(Permission.objects.get(codename="view_charge"))
-
-    assert not is_offered(browser(viewer), differing.id, "resolve")
-    answer = decide(browser(viewer), differing.id, "resolve", outcome="failed", reason="no")
-    assert answer.status_code == 403
-
-
-def test_staff_acknowledge_what_was_flagged_after_the_end(staff, api, lively):
-    charge = Charge.objects.filter(status="succeeded").first()
-    assert not is_offered(staff, charge.id, "acknowledge")
-    flag(charge.id)
-
-    decide(staff, charge.id, "acknowledge", reason="Paid back by hand.")
-
-    charge.refresh_from_db()
-    assert charge.needs_review == ""
-
-
-def test_staff_resolve_a_refund(staff, partner, sandbox, now):
-    made = create(partner, now)
-    sandbox.fault("wrong_amount", path="/v1/refunds$")
-    row = give_back(made.id, now, 1000)
-
-    answer = post(
-        staff, f"/admin/charges/refund/{row.id}/resolve/", _form_submitted="on",
-        outcome="succeeded", reason="Seen.",
-    )  # fmt: skip
-
-    assert answer["HX-Redirect"] == page(Refund, "change", row.id)
-    assert Refund.objects.get().status == "succeeded"
+# Charges ---------------------------------------------------------------------------------
 
 
 def test_the_timeline_of_a_charge_is_on_its_page_and_runs_nothing(staff, lively):

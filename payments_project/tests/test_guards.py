@@ -18,7 +18,7 @@ from bench.__main__ import SETTINGS
 from devstack.environment import offline_settings
 
 ROOT = Path(settings.BASE_DIR)
-APPS = ["partners", "webhooks", "wallets", "charges", "installments"]
+APPS = ["partners", "webhooks", "wallets", "charges", "installments", "staff"]
 SOURCES = [
     path
     for app in [*APPS, "payments_project"]
