@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime, time
 from functools import cache
+from operator import attrgetter
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
 from django.apps import apps
 from django.contrib import admin
-from django.contrib.admin.utils import quote
+from django.contrib.admin.utils import label_for_field, quote
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import models
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.urls import NoReverseMatch, reverse
+from django.dispatch import Signal
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.text import Truncator
+from django.utils.text import Truncator, slugify
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
@@ -31,10 +34,17 @@ from unfold.contrib.filters.admin import (
 from unfold.datasets import BaseDataset
 from unfold.utils import display_for_label, parse_date_str
 
+from partners import exporting
+from partners.exporting import Shown
+
 COUNTED = 10_000
+CHUNK = 2000
 LINE = 40
 ID_OF_PROCESSOR = ("pi_", "pm_", "cus_", "re_", "du_", "evt_")
 SUCCESS, INFO, WARNING, DANGER = "success", "info", "warning", "danger"
+
+exported = Signal()
+"""A list of the sender's rows was taken as a file, by the `request`."""
 
 Row = Any
 """A row of whichever model the page lists."""
@@ -56,14 +66,15 @@ def column(name: str, show: Column, *, ordering: str | None = None) -> Column:
 def badge(value: str, colours: dict[str, str]) -> SafeString:
     """The state in its colour; grey when it has none."""
     label: SafeString = display_for_label((value, value.replace("_", " ")), "-", colours)
-    return label
+    return Shown.of(label, value)
 
 
 def flagged(value: str, colours: dict[str, str], flag: str | None) -> SafeString:
     """The state in its colour and, where there is one, what needs somebody's eye in red."""
     if flag is None:
         return badge(value, colours)
-    return format_html("{} {}", badge(value, colours), badge(flag, {flag: DANGER}))
+    both = format_html("{} {}", badge(value, colours), badge(flag, {flag: DANGER}))
+    return Shown.of(both, f"{value}, {flag}")
 
 
 def state(colours: dict[str, str], field: str = "status") -> Column:
@@ -72,9 +83,10 @@ def state(colours: dict[str, str], field: str = "status") -> Column:
 
 def short(pk: object) -> SafeString:
     """The end of an id, where UUIDs of one moment differ; the whole of it as the tooltip."""
-    return format_html(
+    end = format_html(
         '<span class="font-mono whitespace-nowrap" title="{}">…{}</span>', pk, str(pk)[-8:]
     )
+    return Shown.of(end, pk)
 
 
 def line(field: str, name: str | None = None) -> Column:
@@ -84,7 +96,8 @@ def line(field: str, name: str | None = None) -> Column:
         whole = getattr(row, field)
         if not whole:
             return None
-        return format_html('<span title="{}">{}</span>', whole, Truncator(whole).chars(LINE))
+        cut = format_html('<span title="{}">{}</span>', whole, Truncator(whole).chars(LINE))
+        return Shown.of(cut, whole)
 
     return column(name or field.replace("_", " "), show, ordering=field)
 
@@ -106,7 +119,10 @@ def link(to: str, pk: object, text: object = None) -> str | None:
         url = reverse(_change_page(to), args=[quote(str(pk))])
     except NoReverseMatch:
         return format_html("{}", shown)
-    return format_html('<a href="{}" class="text-link">{}</a>', url, shown)
+    return Shown.of(
+        format_html('<a href="{}" class="text-link">{}</a>', url, shown),
+        pk if text is None else text,
+    )
 
 
 @cache
@@ -172,6 +188,7 @@ class RowAdmin(ModelAdmin):
     # The pages of actions, whose app is above all others, hang themselves in here.
     change_form_outer_before_template = "admin/staff/before.html"
     change_form_outer_after_template = "admin/staff/after.html"
+    list_before_template = "admin/staff/list.html"
     list_filter_submit = True
     list_select_related: ClassVar[Any] = ("partner",)
     id_fields: Sequence[str] = ("id",)
@@ -193,6 +210,33 @@ class RowAdmin(ModelAdmin):
         lookups: list[Any] = [(field, wanted) for field in fields]
         lookups += [(field, term) for field in self.search_fields]
         return queryset.filter(Q.create(lookups, connector=Q.OR)), False
+
+    def get_urls(self) -> list[URLPattern]:
+        meta = self.model._meta
+        export = self.admin_site.admin_view(self.export)
+        name = f"{meta.app_label}_{meta.model_name}_export"
+        urls: list[URLPattern] = super().get_urls()
+        return [path("export", export, name=name), *urls]
+
+    def export(self, request: HttpRequest) -> StreamingHttpResponse:
+        """The filtered list as CSV: the columns of the page and the currency, all rows."""
+        if not self.has_view_permission(request) or not request.user.has_perm("staff.export"):
+            raise PermissionDenied
+        changes = self.get_changelist_instance(request)
+        columns = [*self.get_list_display(request), *self._currency()]
+        header = [str(label_for_field(name, self.model, self)) for name in columns]
+        cells = [name if callable(name) else attrgetter(name) for name in columns]
+        rows = changes.get_queryset(request).iterator(CHUNK)
+        exported.send(self.model, request=request)
+        file = f"{self.model._meta.verbose_name_plural}-{timezone.now():%Y-%m-%d}.csv"
+        return StreamingHttpResponse(
+            exporting.lines(header, cells, rows),
+            content_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": f'attachment; filename="{slugify(file[:-4])}.csv"'},
+        )
+
+    def _currency(self) -> list[str]:
+        return ["currency"] if hasattr(self.model, "currency") else []
 
 
 class _ReadOnly:

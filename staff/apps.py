@@ -10,10 +10,12 @@ class StaffConfig(AppConfig):
     verbose_name = "Staff"
 
     def ready(self) -> None:
+        from partners.staff import exported
         from staff import groups, trail
 
         post_migrate.connect(groups.write_groups, dispatch_uid="staff.groups")
         post_save.connect(
             trail.note_edit, sender="admin.LogEntry", dispatch_uid="staff.trail.edits"
         )
+        exported.connect(trail.note_export, dispatch_uid="staff.trail.exports")
         user_logged_in.connect(trail.note_login, dispatch_uid="staff.trail.logins")

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.contrib.auth.models import User
+from django.db.models import Model
 from django.http import HttpRequest
 from django.utils import timezone
 from structlog.contextvars import get_contextvars
@@ -43,6 +44,18 @@ def note_login(*, request: HttpRequest | None, user: User, **_: Any) -> None:
         model="auth.user",
         object_id=str(user.pk),
         summary="Logged in",
+        now=timezone.now(),
+    )
+
+
+def note_export(*, sender: type[Model], request: HttpRequest, **_: Any) -> None:
+    services.note(
+        token=_token(),
+        actor=_actor(request.user.get_username()),
+        action="export",
+        model=sender._meta.label_lower,
+        object_id="",
+        summary=f"Exported {sender._meta.verbose_name_plural}: {request.GET.urlencode() or 'all'}",
         now=timezone.now(),
     )
 

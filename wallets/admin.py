@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal
+
+from babel.numbers import format_currency
 from django.contrib import admin
 from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
-from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesCheckboxFilter, TextFilter
+from unfold.contrib.filters.admin import (
+    BooleanRadioFilter,
+    ChoicesCheckboxFilter,
+    RangeNumericFilter,
+    TextFilter,
+)
 
+from partners.exporting import Shown
 from partners.staff import (
     BY_PARTNER,
     BY_PERIOD,
@@ -44,6 +54,8 @@ KIND_COLOURS = {
     Kind.REFUND_FAILED.value: DANGER,
     Kind.DISPUTE.value: DANGER,
 }
+BETWEEN = re.compile(r"(?<=[A-Z])(?=[0-9])")
+"""Symbols that are letters stand apart from the figure (CLDR's currency spacing)."""
 MOVED = (
     LedgerEntry.objects.filter(transaction=OuterRef("pk"), amount__gt=0)
     .order_by()
@@ -54,10 +66,12 @@ MOVED = (
 
 
 def amount_text(minor: int, currency: str) -> str:
-    """Minor units for people: (123450, "USD") is "1,234.50 USD"."""
-    whole, point, fraction = money.text(abs(minor), currency).partition(".")
-    sign = "-" if minor < 0 else ""
-    return f"{sign}{int(whole):,}{point}{fraction} {currency}"
+    """Minor units for people: (123450, "USD") is "$1,234.50", (-5, "CHF") is "-CHF 0.05"."""
+    exact = Decimal(money.text(minor, currency))
+    places = money.exponent(currency)
+    shape = "¤#,##0" + ("." + "0" * places if places else "")
+    text = format_currency(exact, currency, shape, locale="en_US", currency_digits=False)
+    return BETWEEN.sub(" ", text)
 
 
 def amount(field: str, name: str | None = None) -> Column:
@@ -65,13 +79,15 @@ def amount(field: str, name: str | None = None) -> Column:
 
     def show(row: Row) -> SafeString | None:
         minor = getattr(row, field)
-        return None if minor is None else _unbroken(amount_text(minor, row.currency))
+        return None if minor is None else _unbroken(minor, row.currency)
 
     return column(name or field.replace("_", " "), show, ordering=field)
 
 
-def _unbroken(text: str) -> SafeString:
-    return format_html('<span class="whitespace-nowrap">{}</span>', text)
+def _unbroken(minor: int, currency: str) -> SafeString:
+    text = amount_text(minor, currency)
+    html = format_html('<span class="whitespace-nowrap">{}</span>', text)
+    return Shown.of(html, money.text(minor, currency))
 
 
 def wallet_state(wallet: Wallet) -> SafeString:
@@ -81,7 +97,7 @@ def wallet_state(wallet: Wallet) -> SafeString:
 CUSTOMER = column("customer", lambda row: row.customer_id, ordering="customer_id")
 STATE = column("state", wallet_state, ordering="is_active")
 KIND = state(KIND_COLOURS, "kind")
-MOVED_AMOUNT = column("amount", lambda row: _unbroken(amount_text(int(row.moved), row.currency)))
+MOVED_AMOUNT = column("amount", lambda row: _unbroken(int(row.moved), row.currency))
 CHARGE = column("charge", lambda row: link("charge", row.charge_id))
 REFUND = column("refund", lambda row: link("refund", row.refund_id))
 DISPUTE = column("dispute", lambda row: link("dispute", row.dispute_id))
@@ -113,6 +129,32 @@ class CurrencyFilter(TextFilter):
         if wanted := (self.value() or "").strip().upper():
             return queryset.filter(**{self.field: wanted})
         return queryset
+
+
+class AmountFilter(RangeNumericFilter):
+    """From and to, in units of each row's currency: 10 is 10.00 USD and 10 JPY."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[M]) -> QuerySet[M]:
+        for edge, lookup in (("from", "gte"), ("to", "lte")):
+            text = (self.used_parameters.get(f"{self.parameter_name}_{edge}") or "").strip()
+            if text:
+                queryset = queryset.filter(self._limit(lookup, text))
+        return queryset
+
+    def _limit(self, lookup: str, text: str) -> Q:
+        """An amount that a currency cannot have finds none of its rows."""
+        cases = Q(pk__in=[])
+        for places in money.EXPONENTS:
+            codes = [code for code, digits in money.currencies().items() if digits == places]
+            try:
+                minor = money.parse(text, codes[0])
+            except (money.InvalidAmount, money.AmountPrecision):
+                continue
+            cases |= Q(currency__in=codes, **{f"{self.field_path}__{lookup}": minor})
+        return cases
+
+
+BY_AMOUNT = ("amount", AmountFilter)
 
 
 class EntryCurrencyFilter(CurrencyFilter):
@@ -173,7 +215,7 @@ class LedgerTransactionAdmin(ReadOnlyAdmin):
 @admin.register(Wallet)
 class WalletAdmin(ReadOnlyAdmin):
     AMOUNTS = [amount("balance"), amount("held")]
-    AVAILABLE = column("available", lambda row: amount_text(row.available, row.currency))
+    AVAILABLE = column("available", lambda row: _unbroken(row.available, row.currency))
     list_display = [CUSTOMER, *AMOUNTS, AVAILABLE, STATE, PARTNER, "updated_at"]
     list_filter = [BY_PARTNER, CurrencyFilter, ("is_active", BooleanRadioFilter), BY_PERIOD]
     search_fields = ["customer_id"]

@@ -18,6 +18,7 @@ from charges.admin.columns import (
     ORDER,
     SHARES,
     STATUS,
+    FailureFilter,
     ReviewFilter,
     events_of_this,
     ledger_of,
@@ -30,11 +31,13 @@ from partners.staff import (
     BY_STATUS,
     ID,
     PARTNER,
+    PeriodFilter,
     ReadOnlyAdmin,
     column,
     related,
 )
 from wallets.admin import (
+    BY_AMOUNT,
     CUSTOMER,
     CurrencyFilter,
     amount,
@@ -76,7 +79,10 @@ class ChargeAdmin(ReadOnlyAdmin):
         ID, amount("amount"), STATUS, METHOD, CUSTOMER, FAILURE, ORDER, PARTNER,
         "created_at",
     ]  # fmt: skip
-    list_filter = [BY_PARTNER, BY_STATUS, ReviewFilter, CurrencyFilter, BY_PERIOD]
+    list_filter = [
+        BY_PARTNER, BY_STATUS, ReviewFilter, CurrencyFilter, BY_AMOUNT, FailureFilter, BY_PERIOD,
+        ("succeeded_at", PeriodFilter),
+    ]  # fmt: skip
     search_fields = ["customer_id", "external_charge_id", "description", "idempotency_key"]
     id_fields = ["id", "installment_id", "installment_order_id"]
     fieldsets = [

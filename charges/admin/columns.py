@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from unfold.contrib.filters.admin import TextFilter
 
 from charges import declines
 from charges.models import Charge, ChargeStatus, Outcome, RefundStatus
@@ -17,6 +19,7 @@ from partners.staff import (
     SUCCESS,
     WARNING,
     CaseFilter,
+    M,
     Row,
     badge,
     column,
@@ -175,6 +178,20 @@ def events_of_this() -> type:
         columns=[ID, "type", "sequence", "request_id", "created_at"],
         rows=lambda resource_id: Q(resource_id=resource_id),
     )
+
+
+class FailureFilter(TextFilter):
+    """By the code of the failure, the bank's or the processor's."""
+
+    title = "failure code"
+    parameter_name = "failure"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[M]) -> QuerySet[M]:
+        code = (self.value() or "").strip()
+        if not code:
+            return queryset
+        by_bank = Q(failure_decline_code=code)
+        return queryset.filter(by_bank | Q(failure_code=code, failure_decline_code=""))
 
 
 class ReviewFilter(CaseFilter):

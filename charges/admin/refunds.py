@@ -30,6 +30,7 @@ from partners.staff import (
     related,
 )
 from wallets.admin import (
+    BY_AMOUNT,
     CurrencyFilter,
     amount,
 )
@@ -52,7 +53,7 @@ class RefundAdmin(ReadOnlyAdmin):
     ]
     list_filter = [
         BY_PARTNER, BY_STATUS, ("refund_to", ChoicesCheckboxFilter), ReviewFilter, CurrencyFilter,
-        BY_PERIOD,
+        BY_AMOUNT, BY_PERIOD,
     ]  # fmt: skip
     search_fields = ["external_refund_id", "reason", "idempotency_key", "charge__customer_id"]
     id_fields = ["id", "charge_id"]

@@ -47,7 +47,7 @@ from partners.staff import (
     link,
     related,
 )
-from wallets.admin import CUSTOMER, CurrencyFilter, amount
+from wallets.admin import BY_AMOUNT, CUSTOMER, CurrencyFilter, amount
 
 
 class InstallmentInline(ReadOnlyInline):
@@ -74,7 +74,8 @@ class InstallmentOrderAdmin(ReadOnlyAdmin):
         "created_at",
     ]  # fmt: skip
     list_filter = [
-        BY_PARTNER, BY_STATUS, ("past_due", BooleanRadioFilter), CurrencyFilter, BY_PERIOD,
+        BY_PARTNER, BY_STATUS, ("past_due", BooleanRadioFilter), CurrencyFilter, BY_AMOUNT,
+        BY_PERIOD,
     ]  # fmt: skip
     search_fields = ["customer_id", "description", "idempotency_key"]
     fieldsets = [

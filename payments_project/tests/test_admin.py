@@ -363,11 +363,13 @@ def test_filters_narrow_the_list(staff, lively, partner):
 @pytest.mark.parametrize(
     ("minor", "currency", "shown"),
     [
-        (123450, "USD", "1,234.50 USD"),
-        (-50, "USD", "-0.50 USD"),
-        (1234567, "JPY", "1,234,567 JPY"),
-        (1250, "KWD", "1.250 KWD"),
-        (0, "EUR", "0.00 EUR"),
+        (123450, "USD", "$1,234.50"),
+        (-50, "USD", "-$0.50"),
+        (1234567, "JPY", "¥1,234,567"),
+        (1250, "KWD", "KWD 1.250"),
+        (-5, "CHF", "-CHF 0.05"),
+        (100000000000001, "CAD", "CA$1,000,000,000,000.01"),
+        (0, "EUR", "€0.00"),
     ],
 )
 def test_amounts_are_for_people(minor, currency, shown):
@@ -386,7 +388,7 @@ def test_a_charge_shows_its_money_its_entries_and_its_events(staff, lively):
 
     shown = text(get(staff, page(Charge, "change", charge.pk)))
 
-    assert "1,234.50 USD" in shown
+    assert "$1,234.50" in shown
     assert page(LedgerTransaction, "change", posting.pk) in shown
     assert page(Event, "change", event.pk) in shown
 

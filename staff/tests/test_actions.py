@@ -56,7 +56,7 @@ def test_a_credit_shows_its_entries_before_and_posts_exactly_them(fay, wallet):
 
     answer = fay.confirm(page)
 
-    assert announced == [("wallet", "1,000.00 USD"), ("funding", "-1,000.00 USD")]
+    assert announced == [("wallet", "$1,000.00"), ("funding", "-$1,000.00")]
     assert LedgerTransaction.objects.count() == before + 1
     made = LedgerTransaction.objects.latest("id")
     assert posted(made) == [("wallet", 100000), ("funding", -100000)]
@@ -182,8 +182,8 @@ def test_a_refund_shows_the_entries_of_all_legs_and_posts_exactly_them(fay, char
     lines = [(account, amount) for account, amount in posted(made)]
     assert lines == [("card", 10000), ("wallet", 2000), ("wallet", -1200), ("revenue", -10800)]
     assert announced == [
-        ("card", "100.00 USD"), ("wallet", "20.00 USD"), ("wallet", "-12.00 USD"),
-        ("revenue", "-108.00 USD"),
+        ("card", "$100.00"), ("wallet", "$20.00"), ("wallet", "-$12.00"),
+        ("revenue", "-$108.00"),
     ]  # fmt: skip
     assert made.actor == "staff:fay"
 
@@ -231,7 +231,7 @@ def test_staff_resolve_what_needs_a_review(fay, differing):
 
     answer = fay.confirm(page)
 
-    assert announced == [("card", "-100.00 USD"), ("revenue", "100.00 USD")]
+    assert announced == [("card", "-$100.00"), ("revenue", "$100.00")]
     assert "Decided: it is succeeded." in said(answer)[0]
     assert "Decided on the charge by staff:fay: succeeded. Seen at Stripe." in text(answer)
     assert not fay.is_offered("resolve-charge", differing)
@@ -276,7 +276,7 @@ def test_staff_resolve_a_refund(fay, partner, sandbox, now):
     page = fay.review("resolve-refund", row, outcome="succeeded")
     fay.confirm(page)
 
-    assert shown_entries(page) == [("card", "10.00 USD"), ("revenue", "-10.00 USD")]
+    assert shown_entries(page) == [("card", "$10.00"), ("revenue", "-$10.00")]
     assert Refund.objects.get().status == "succeeded"
 
 
@@ -310,7 +310,7 @@ def test_a_part_is_collected_now_with_the_entries_that_were_shown(fay, order):
 
     part.refresh_from_db()
     assert part.status == "paid"
-    assert announced == [("wallet", "-100.00 USD"), ("revenue", "100.00 USD")]
+    assert announced == [("wallet", "-$100.00"), ("revenue", "$100.00")]
     assert posted(LedgerTransaction.objects.get(charge_id=part.charge_id)) == [
         ("wallet", -10000), ("revenue", 10000),
     ]  # fmt: skip
@@ -323,7 +323,7 @@ def test_a_part_by_card_is_rehearsed_without_asking_the_processor(fay, order, sa
     page = fay.review("collect", order.installments.first())
 
     assert shown_entries(page) == [
-        ("wallet", "-40.00 USD"), ("card", "-60.00 USD"), ("revenue", "100.00 USD"),
+        ("wallet", "-$40.00"), ("card", "-$60.00"), ("revenue", "$100.00"),
     ]  # fmt: skip
     assert not Charge.objects.exists()
     assert sandbox.summary()["payment_intents"] == {}

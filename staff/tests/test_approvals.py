@@ -47,7 +47,7 @@ def test_another_person_approves_what_they_were_shown(gil, asked):
 
     answer = gil.confirm(page)
 
-    assert shown == ["1,000.01 USD", "-1,000.01 USD"]
+    assert shown == ["$1,000.01", "-$1,000.01"]
     assert balance() == 600001
     assert "The balance is 6000.01 USD." in said(answer)[0]
     asked.refresh_from_db()
