@@ -9,6 +9,8 @@ from typing import Any
 
 import dj_database_url
 from corsheaders.defaults import default_headers
+from django.templatetags.static import static
+from django.urls import reverse
 
 from payments_project.environment import Environment
 from payments_project.logs import logging_config
@@ -283,6 +285,12 @@ UNFOLD = {
         }
     ],
     "SHOW_HISTORY": True,
+    "DASHBOARD_CALLBACK": "staff.overview.context",
+    "STYLES": [lambda request: static("staff/staff.css")],
+    "COMMAND": {"search_models": True},
+    "ACCOUNT": {
+        "navigation": [{"title": "Two-factor", "link": lambda request: reverse("staff-two-factor")}]
+    },
     "SHOW_VIEW_ON_SITE": False,
     "SIDEBAR": {"show_search": True, "navigation": "payments_project.admin.navigation"},
     "COLORS": {

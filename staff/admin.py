@@ -7,11 +7,13 @@ from typing import Any
 
 from axes.models import AccessAttempt
 from django.contrib import admin
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.contrib.filters.admin import ChoicesCheckboxFilter
 
+from partners.admin import PartnerAdmin
 from partners.staff import (
     BY_PARTNER,
     BY_PERIOD,
@@ -27,10 +29,13 @@ from partners.staff import (
     column,
     line,
     link,
+    related,
     state,
 )
 from staff.models import Approval, ApprovalStatus, AuditEntry, Outcome
 from wallets.admin import amount
+from webhooks.admin import EVENT_TYPES, SHORT_URL, EndpointAdmin
+from webhooks.models import Endpoint
 
 OUTCOMES = {
     Outcome.BEGUN.value: WARNING,
@@ -132,3 +137,14 @@ class FailedLoginAdmin(_Removable):
     list_select_related = ()
     search_fields = ["username", "ip_address"]
     fields = ["attempt_time", "username", "ip_address", "failures_since_start", "user_agent"]
+
+
+PartnerAdmin.change_form_datasets = [
+    related(
+        Endpoint,
+        EndpointAdmin,
+        title="Webhook endpoints",
+        columns=[SHORT_URL, EVENT_TYPES, EndpointAdmin.STATE, "failing_since", "created_at"],
+        rows=lambda partner_id: Q(partner_id=partner_id, deleted_at=None),
+    )
+]

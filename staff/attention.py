@@ -36,7 +36,7 @@ class Concern:
 
 
 CONCERNS = [
-    Concern("Requests to approve", Approval, Q(status="pending"), "status__in=pending"),
+    Concern("Requests to approve", Approval, Q(status="pending"), "status__exact=pending"),
     Concern("Charges to review", Charge, ~Q(needs_review=""), "review=needed"),
     Concern("Refunds to review", Refund, ~Q(needs_review=""), "review=needed"),
     Concern("Disputes to answer", Dispute, Q(status__endswith="needs_response"), "answer=needed"),

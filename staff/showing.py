@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from partners.models import Partner
 from partners.staff import badge, link
+from staff import figures
 from staff.admin import OUTCOMES
 from staff.deciding import ALL
+from staff.figures import Scope
 from staff.models import AuditEntry
 from staff.services import Person
 from wallets.admin import amount_text
@@ -41,6 +46,23 @@ def offered(request: HttpRequest, row: Model) -> list[dict[str, Any]]:
         for action in ALL.values()
         if action.model is type(row) and person.may(action.permission) and action.offers(row)
     ]
+
+
+def volumes(request: HttpRequest, row: Model) -> dict[str, Any]:
+    """What a partner collected in the last 30 days, by currency; nothing for other rows."""
+    if not isinstance(row, Partner) or not request.user.has_perm("charges.view_charge"):
+        return {}
+    now = timezone.now()
+    scope = Scope(now.date() - timedelta(days=29), now.date(), row.pk, now)
+    totals: dict[str, list[int]] = {}
+    for day in figures.collected(scope):
+        total = totals.setdefault(day["currency"], [0, 0])
+        total[0] += int(day["wallet"] + day["card"])
+        total[1] += day["count"]
+    return {
+        "totals": [(amount_text(minor, c), f"{count:,}") for c, (minor, count) in totals.items()],
+        "url": reverse("admin:index") + f"?partner={row.pk}",
+    }
 
 
 def deeds(request: HttpRequest, row: Model) -> dict[str, Any]:

@@ -224,6 +224,7 @@ class WalletAdmin(ReadOnlyAdmin):
         ("Money", {"fields": [*AMOUNTS, AVAILABLE, "currency"]}),
         ("Times", {"fields": ["created_at", "updated_at"]}),
     ]
+    # charges.admin puts the holds before it
     change_form_datasets = [
         related(
             LedgerEntry,

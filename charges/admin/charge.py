@@ -24,7 +24,7 @@ from charges.admin.columns import (
     ledger_of,
 )
 from charges.admin.refunds import PARTS, DisputeAdmin, RefundAdmin
-from charges.models import Charge, Dispute, Refund
+from charges.models import OPEN, Charge, Dispute, Refund
 from partners.staff import (
     BY_PARTNER,
     BY_PERIOD,
@@ -40,8 +40,10 @@ from wallets.admin import (
     BY_AMOUNT,
     CUSTOMER,
     CurrencyFilter,
+    WalletAdmin,
     amount,
 )
+from wallets.models import Wallet
 
 
 def story(charge: Charge) -> SafeString:
@@ -143,3 +145,26 @@ class ChargeAdmin(ReadOnlyAdmin):
         ledger_of("transaction__charge_id"),
         events_of_this(),
     ]
+
+
+def _held_from(wallet_id: str) -> Q:
+    """Open charges of the wallet's customer, found by the index of customers."""
+    wallet = Wallet.objects.filter(pk=wallet_id)
+    return Q(
+        partner_id__in=wallet.values("partner_id"),
+        customer_id__in=wallet.values("customer_id"),
+        status__in=OPEN,
+        wallet_amount__gt=0,
+    )
+
+
+WalletAdmin.change_form_datasets.insert(
+    0,
+    related(
+        Charge,
+        ChargeAdmin,
+        title="Held for charges under way",
+        columns=[ID, amount("wallet_amount", "held"), STATUS, ORDER, "created_at"],
+        rows=_held_from,
+    ),
+)

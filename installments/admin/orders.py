@@ -121,6 +121,10 @@ def _charges_of(installment_id: str) -> Q:
     return Q(installment_order_id__in=order, installment_id=installment_id)
 
 
+class PartCurrencyFilter(CurrencyFilter):
+    field = "order__currency"
+
+
 @admin.register(Installment)
 class InstallmentAdmin(ReadOnlyAdmin):
     list_display = [
@@ -128,7 +132,9 @@ class InstallmentAdmin(ReadOnlyAdmin):
         CHARGE, PARTNER,
     ]  # fmt: skip
     list_select_related = ["partner", "order", "charge"]
-    list_filter = [BY_PARTNER, BY_STATUS, ("due_date", RangeDateFilter), BY_PERIOD]
+    list_filter = [
+        BY_PARTNER, BY_STATUS, PartCurrencyFilter, ("due_date", RangeDateFilter), BY_PERIOD,
+    ]  # fmt: skip
     ordering = ["-id"]
     search_fields = ["order__customer_id"]
     id_fields = ["id", "order_id", "charge_id"]

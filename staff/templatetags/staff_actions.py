@@ -19,7 +19,10 @@ def staff_actions(context: dict[str, Any], row: Model | str) -> dict[str, Any]:
     """Nothing on a page that adds a row."""
     from staff import showing
 
-    return {"offered": showing.offered(context["request"], row) if isinstance(row, Model) else []}
+    if not isinstance(row, Model):
+        return {}
+    request = context["request"]
+    return {"offered": showing.offered(request, row), "volumes": showing.volumes(request, row)}
 
 
 @register.inclusion_tag("staff/deeds.html", takes_context=True)
