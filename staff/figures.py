@@ -42,7 +42,7 @@ SELECT o.currency, p.due_date AS day, count(*) AS count, sum(p.amount + p.late_f
 FROM installments_installment p JOIN installments_installmentorder o ON o.id = p.order_id
 WHERE p.status = '{InstallmentStatus.PENDING}' AND o.status = '{OrderStatus.ACTIVE}'
     AND p.next_attempt_at IS NOT NULL
-    AND p.next_attempt_at < %(ahead)s AND {OF_PARTNER.format("p")}
+    AND p.due_date BETWEEN %(today)s AND %(ahead)s AND {OF_PARTNER.format("p")}
 GROUP BY 1, 2 ORDER BY 1, 2
 """
 PAST_DUE = f"""
@@ -85,7 +85,7 @@ class Scope:
             "end": self.last + timedelta(days=1),
             "partner": self.partner_id and str(self.partner_id),
             "today": self.now.date(),
-            "ahead": self.now + AHEAD,
+            "ahead": self.now.date() + AHEAD,
             "now": self.now,
         }
 
@@ -106,7 +106,7 @@ def orders(scope: Scope) -> Rows:
 
 
 def upcoming(scope: Scope) -> Rows:
-    """By currency and day: parts that fall due within AHEAD, in minor units."""
+    """By currency and day: parts that fall due within AHEAD and are collected then: minor units."""
     return _rows(UPCOMING, scope.parameters)
 
 

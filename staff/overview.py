@@ -181,7 +181,12 @@ class Overview:
                 "total": _sum(rows, currency, "amount"),
                 "count": f"{sum(row['count'] for row in rows):,}",
                 "url": self._list(
-                    Installment, status__exact="pending", due_date_to=days[-1], currency=currency
+                    Installment,
+                    status__exact="pending",
+                    collection="scheduled",
+                    due_date_from=days[0],
+                    due_date_to=days[-1],
+                    currency=currency,
                 ),
                 "chart": _bars(days, rows, currency, ("Due", "amount", DUE)),
             }

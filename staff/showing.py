@@ -11,7 +11,6 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.safestring import SafeString
 
 from partners.models import Partner
 from partners.staff import badge, link
@@ -87,12 +86,12 @@ def entries_table(entries: Sequence[LedgerEntry]) -> dict[str, Any]:
     }
 
 
-def _line(entry: LedgerEntry) -> list[SafeString | str | None]:
+def _line(entry: LedgerEntry) -> list[str]:
     currency = entry.transaction.currency
     balances = [entry.balance_before, entry.balance_after]
     return [
         entry.account.replace("_", " "),
-        entry.wallet.customer_id if entry.wallet else None,
+        entry.wallet.customer_id if entry.wallet else "",
         amount_text(entry.amount, currency),
         *("" if balance is None else amount_text(balance, currency) for balance in balances),
     ]

@@ -41,6 +41,7 @@ from partners.staff import (
     BY_STATUS,
     ID,
     PARTNER,
+    CaseFilter,
     ReadOnlyAdmin,
     ReadOnlyInline,
     column,
@@ -125,6 +126,19 @@ class PartCurrencyFilter(CurrencyFilter):
     field = "order__currency"
 
 
+class CollectionFilter(CaseFilter):
+    """Whether it is collected by itself."""
+
+    title = "collection"
+    parameter_name = "collection"
+
+    def cases(self) -> dict[str, Q]:
+        return {
+            "scheduled": Q(next_attempt_at__isnull=False),
+            "not scheduled": Q(next_attempt_at=None),
+        }
+
+
 @admin.register(Installment)
 class InstallmentAdmin(ReadOnlyAdmin):
     list_display = [
@@ -133,7 +147,7 @@ class InstallmentAdmin(ReadOnlyAdmin):
     ]  # fmt: skip
     list_select_related = ["partner", "order", "charge"]
     list_filter = [
-        BY_PARTNER, BY_STATUS, PartCurrencyFilter, ("due_date", RangeDateFilter), BY_PERIOD,
+        BY_PARTNER, BY_STATUS, CollectionFilter, PartCurrencyFilter, ("due_date", RangeDateFilter), BY_PERIOD,
     ]  # fmt: skip
     ordering = ["-id"]
     search_fields = ["order__customer_id"]
