@@ -17,7 +17,7 @@ OPTIONS = [
 
 
 def path() -> str | None:
-    """The program, installed first if it is missing and we are root; None where it cannot be had."""
+    """The program, installed first if it is missing and we are root; None where that fails."""
     return shutil.which("chromium") or (_install() if os.geteuid() == 0 else None)
 
 

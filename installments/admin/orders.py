@@ -147,7 +147,8 @@ class InstallmentAdmin(ReadOnlyAdmin):
     ]  # fmt: skip
     list_select_related = ["partner", "order", "charge"]
     list_filter = [
-        BY_PARTNER, BY_STATUS, CollectionFilter, PartCurrencyFilter, ("due_date", RangeDateFilter), BY_PERIOD,
+        BY_PARTNER, BY_STATUS, CollectionFilter, PartCurrencyFilter, ("due_date", RangeDateFilter),
+        BY_PERIOD,
     ]  # fmt: skip
     ordering = ["-id"]
     search_fields = ["order__customer_id"]
