@@ -33,7 +33,8 @@ def main() -> None:
         "--installments", type=int, nargs="+", default=[20_000], help="due at once; several runs"
     )
     parser.add_argument("--events", type=int, default=500, help="each for ten endpoints")
-    parser.add_argument("--only", choices=["charges", "due", "webhooks"])
+    parser.add_argument("--rows", type=int, default=1_000_000, help="charges, with --only pages")
+    parser.add_argument("--only", choices=["charges", "due", "webhooks", "pages"])
     parser.add_argument("--customers", type=int, default=500)
     options = parser.parse_args()
     servers = Servers(is_testing=False)
@@ -65,7 +66,7 @@ def _measure(options: argparse.Namespace) -> None:
     import django
 
     django.setup()
-    from bench import charges, due, webhooks
+    from bench import charges, due, pages, webhooks
 
     if options.only in (None, "charges"):
         charges.measure(seconds=options.seconds, customers=options.customers)
@@ -74,6 +75,8 @@ def _measure(options: argparse.Namespace) -> None:
             due.measure(count=count, customers=options.customers)
     if options.only in (None, "webhooks"):
         webhooks.measure(count=options.events)
+    if options.only == "pages":
+        pages.measure(count=options.rows)
 
 
 if __name__ == "__main__":

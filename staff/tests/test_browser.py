@@ -55,7 +55,7 @@ def server(committed, settings):
 
 @pytest.fixture
 def open_as(engine, server):
-    """`open_as(user)`: a browser of that person, logged in. What goes wrong there fails the test."""
+    """`open_as(user)`: a browser of that person, logged in. Trouble in it fails the test."""
     troubles, contexts = [], []
 
     def hear(message):
