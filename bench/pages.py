@@ -31,6 +31,7 @@ NOW = timezone.now().isoformat()
 AT = f"'{NOW}'::timestamptz - n * interval '365 days' / {{count}}"
 ID = """(lpad(to_hex((extract(epoch FROM {at}) * 1000)::bigint), 12, '0') || '7'
     || substr(md5('{salt}' || n), 1, 3) || '8' || substr(md5('{salt}' || n), 4, 15))::uuid"""
+EVENT = ID.replace("{at}", AT).replace("{salt}", "webhooks_event")
 PARTS = 5
 DUE = "now() + (n % 400 - 100) * interval '1 day'"
 OF_ORDER = f"(1 + (n - 1) / {PARTS})"
@@ -64,7 +65,7 @@ COPIES: dict[str, tuple[float, dict[str, str]]] = {
     "wallets_ledgertransaction": (0.5, {"created_at": "{at}", "charge_id": "NULL",
         "idempotency_key": "NULL"}),
     "webhooks_event": (1, {"created_at": "{at}", "resource_id": "gen_random_uuid()"}),
-    "webhooks_delivery": (1, {"created_at": "{at}", "event_id": "gen_random_uuid()",
+    "webhooks_delivery": (1, {"created_at": "{at}", "event_id": EVENT,
         "status": "'delivered'", "next_attempt_at": "NULL", "delivered_at": "{at}"}),
     "installments_installmentorder": (0.1, {"created_at": "{at}", "idempotency_key": "'o-' || n",
         "customer_id": "'c' || n % 5000"}),

@@ -50,7 +50,15 @@ CONCERNS = [
 
 
 def waiting(request: HttpRequest) -> list[tuple[Concern, int]]:
-    """What waits, among the lists that the person may see, and how many of each."""
+    """What waits, among the lists that the person may see, and how many of each; counted once a
+    request.
+    """
+    if not hasattr(request, "staff_waiting"):
+        request.staff_waiting = _counted(request)  # type: ignore[attr-defined]
+    return request.staff_waiting  # type: ignore[attr-defined,no-any-return]
+
+
+def _counted(request: HttpRequest) -> list[tuple[Concern, int]]:
     seen = [
         concern
         for concern in CONCERNS

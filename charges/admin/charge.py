@@ -87,6 +87,7 @@ class ChargeAdmin(ReadOnlyAdmin):
     ]  # fmt: skip
     search_fields = ["customer_id", "external_charge_id", "description", "idempotency_key"]
     id_fields = ["id", "installment_id", "installment_order_id"]
+    processor_fields = ["external_charge_id"]
     fieldsets = [
         (None, {"fields": ["id", STATUS, CUSTOMER, "description", PARTNER]}),
         ("Timeline", {"fields": [TIMELINE]}),

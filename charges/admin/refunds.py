@@ -55,6 +55,7 @@ class RefundAdmin(ReadOnlyAdmin):
         BY_PARTNER, BY_STATUS, ("refund_to", ChoicesCheckboxFilter), ReviewFilter, CurrencyFilter,
         BY_AMOUNT, BY_PERIOD,
     ]  # fmt: skip
+    processor_fields = ["external_refund_id"]
     search_fields = ["external_refund_id", "reason", "idempotency_key", "charge__customer_id"]
     id_fields = ["id", "charge_id"]
     fieldsets = [

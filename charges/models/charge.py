@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Self
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 from uuid_utils.compat import uuid7
@@ -218,6 +219,10 @@ class Charge(models.Model):
         ]
         indexes = [
             models.Index(fields=["partner", "-id"], name="charges_charge_partner"),
+            BrinIndex(fields=["created_at", "succeeded_at"], name="charges_charge_times"),
+            models.Index(
+                fields=["-id"], condition=~Q(needs_review=""), name="charges_charge_flagged"
+            ),
             models.Index(fields=["partner", "customer_id", "-id"], name="charges_charge_customer"),
             models.Index(
                 fields=["installment_order_id"],

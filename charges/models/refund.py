@@ -131,6 +131,9 @@ class Refund(models.Model):
             ),
         ]
         indexes = [
+            models.Index(
+                fields=["-id"], condition=~Q(needs_review=""), name="charges_refund_flagged"
+            ),
             models.Index(fields=["partner", "-id"], name="charges_refund_partner"),
             models.Index(
                 fields=["next_attempt_at"],

@@ -1,172 +1,37 @@
-"""What the staff pages of every app are made of: columns, filters, lists, tables below a row."""
+"""Lists that stay fast, pages of rows that only doors write, tables below a row."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, time
-from functools import cache
 from operator import attrgetter
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 from uuid import UUID
 
-from django.apps import apps
 from django.contrib import admin
-from django.contrib.admin.utils import label_for_field, quote
+from django.contrib.admin.utils import label_for_field
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import models
 from django.db.models import Q, QuerySet
 from django.dispatch import Signal
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.urls import NoReverseMatch, URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.functional import cached_property
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
-from django.utils.text import Truncator, slugify
+from django.utils.text import slugify
 from unfold.admin import ModelAdmin, TabularInline
-from unfold.contrib.filters.admin import (
-    AutocompleteSelectFilter,
-    ChoicesCheckboxFilter,
-    DropdownFilter,
-    RangeDateFilter,
-)
 from unfold.datasets import BaseDataset
-from unfold.utils import display_for_label, parse_date_str
 
 from partners import exporting
-from partners.exporting import Shown
+from partners.staff.columns import Column, Row
+from partners.staff.filters import M
 
 COUNTED = 10_000
 CHUNK = 2000
-LINE = 40
 ID_OF_PROCESSOR = ("pi_", "pm_", "cus_", "re_", "du_", "evt_")
-SUCCESS, INFO, WARNING, DANGER = "success", "info", "warning", "danger"
 
 exported = Signal()
 """A list of the sender's rows was taken as a file, by the `request`."""
-
-Row = Any
-"""A row of whichever model the page lists."""
-Column = Callable[[Row], Any]
-M = TypeVar("M", bound=models.Model)
-
-
-def column(name: str, show: Column, *, ordering: str | None = None) -> Column:
-    """What `show` makes of a row, as a column of a list and as a line of a detail page."""
-
-    @admin.display(description=name, ordering=ordering)
-    def shown(row: Row) -> Any:
-        return show(row)
-
-    shown.__name__ = name.replace(" ", "_")
-    return shown
-
-
-def badge(value: str, colours: dict[str, str]) -> SafeString:
-    """The state in its colour; grey when it has none."""
-    label: SafeString = display_for_label((value, value.replace("_", " ")), "-", colours)
-    return Shown.of(label, value)
-
-
-def flagged(value: str, colours: dict[str, str], flag: str | None) -> SafeString:
-    """The state in its colour and, where there is one, what needs somebody's eye in red."""
-    if flag is None:
-        return badge(value, colours)
-    both = format_html("{} {}", badge(value, colours), badge(flag, {flag: DANGER}))
-    return Shown.of(both, f"{value}, {flag}")
-
-
-def state(colours: dict[str, str], field: str = "status") -> Column:
-    return column(field, lambda row: badge(getattr(row, field), colours), ordering=field)
-
-
-def short(pk: object) -> SafeString:
-    """The end of an id, where UUIDs of one moment differ; the whole of it as the tooltip."""
-    end = format_html(
-        '<span class="font-mono whitespace-nowrap" title="{}">…{}</span>', pk, str(pk)[-8:]
-    )
-    return Shown.of(end, pk)
-
-
-def line(field: str, name: str | None = None) -> Column:
-    """Stored text cut to what fits into a list; the whole of it as the tooltip."""
-
-    def show(row: Row) -> SafeString | None:
-        whole = getattr(row, field)
-        if not whole:
-            return None
-        cut = format_html('<span title="{}">{}</span>', whole, Truncator(whole).chars(LINE))
-        return Shown.of(cut, whole)
-
-    return column(name or field.replace("_", " "), show, ordering=field)
-
-
-def code(text: str) -> SafeString:
-    """Stored text as it is, line breaks kept."""
-    return format_html('<pre class="whitespace-pre-wrap break-all text-xs">{}</pre>', text)
-
-
-def link(to: str, pk: object, text: object = None) -> str | None:
-    """A link to a row of the model called `to`, or its text alone where there is no such page.
-
-    Models are named, not imported, so that an app can point at rows of those above it.
-    """
-    if pk is None:
-        return None
-    shown = short(pk) if text is None else text
-    try:
-        url = reverse(_change_page(to), args=[quote(str(pk))])
-    except NoReverseMatch:
-        return format_html("{}", shown)
-    return Shown.of(
-        format_html('<a href="{}" class="text-link">{}</a>', url, shown),
-        pk if text is None else text,
-    )
-
-
-@cache
-def _change_page(model_name: str) -> str:
-    apps_of = {model._meta.model_name: model._meta.app_label for model in apps.get_models()}
-    return f"admin:{apps_of.get(model_name)}_{model_name}_change"
-
-
-ID = column("id", lambda row: short(row.pk))
-PARTNER = column(
-    "partner",
-    lambda row: link("partner", row.partner_id, row.partner),
-    ordering="partner__name",
-)
-
-
-class PeriodFilter(RangeDateFilter):
-    """Whole days, the last one included, in the current time zone."""
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[M]) -> QuerySet[M]:
-        for edge, lookup, moment in (("from", "gte", time.min), ("to", "lte", time.max)):
-            day = parse_date_str(self.used_parameters.get(f"{self.field_path}_{edge}"))
-            if day is not None:
-                limit = datetime.combine(day, moment, timezone.get_current_timezone())
-                queryset = queryset.filter(**{f"{self.field_path}__{lookup}": limit})
-        return queryset
-
-
-BY_PARTNER = ("partner", AutocompleteSelectFilter)
-BY_STATUS = ("status", ChoicesCheckboxFilter)
-BY_PERIOD = ("created_at", PeriodFilter)
-
-
-class CaseFilter(DropdownFilter):
-    """Rows of one case at a time: `cases` says which rows each name stands for."""
-
-    def cases(self) -> dict[str, Q]:
-        raise NotImplementedError
-
-    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
-        return [(name, name) for name in self.cases()]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[M]) -> QuerySet[M]:
-        return queryset.filter(self.cases().get(self.value(), Q()))
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not generic at run time
@@ -192,11 +57,14 @@ class RowAdmin(ModelAdmin):
     list_filter_submit = True
     list_select_related: ClassVar[Any] = ("partner",)
     id_fields: Sequence[str] = ("id",)
+    processor_fields: Sequence[str] = ()
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[M], search_term: str
     ) -> tuple[QuerySet[M], bool]:
-        """An id, ours or the processor's, is equal to a field; other words are part of one."""
+        """An id, ours or the processor's, is equal to a field; other words are part of one. The
+        processor's are looked for in `processor_fields` alone, if there are any.
+        """
         term = search_term.strip()
         try:
             fields, wanted = list(self.id_fields), UUID(term)
@@ -207,8 +75,9 @@ class RowAdmin(ModelAdmin):
                 )
                 return found
             fields, wanted = [], None
+        texts = (wanted is None and self.processor_fields) or self.search_fields
         lookups: list[Any] = [(field, wanted) for field in fields]
-        lookups += [(field, term) for field in self.search_fields]
+        lookups += [(field, term) for field in texts]
         return queryset.filter(Q.create(lookups, connector=Q.OR)), False
 
     def get_urls(self) -> list[URLPattern]:
