@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
-from django.db.models import Model, Q
+from django.db.models import Min, Model, Q
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -17,12 +18,23 @@ MANY = 100
 
 @dataclass(frozen=True, slots=True)
 class Concern:
-    """Rows of a model that wait for somebody; `query` makes the model's list show exactly them."""
+    """Rows of a model that wait for somebody; `query` makes the model's list show exactly them,
+    `deadline` is the field that says until when.
+    """
 
     title: str
     model: type[Model]
     waiting: Q
     query: str
+    deadline: str = ""
+
+    def first_deadline(self) -> datetime | None:
+        """When the most urgent of them must be done; None without deadlines."""
+        if not self.deadline:
+            return None
+        rows = self.model._default_manager.filter(self.waiting).order_by()
+        first: datetime | None = rows.aggregate(first=Min(self.deadline))["first"]
+        return first
 
     def count(self) -> int:
         """At most MANY: from there on the number says nothing more."""
@@ -36,10 +48,18 @@ class Concern:
 
 
 CONCERNS = [
-    Concern("Requests to approve", Approval, Q(status="pending"), "status__exact=pending"),
+    Concern(
+        "Requests to approve", Approval, Q(status="pending"), "status__exact=pending", "expires_at"
+    ),
     Concern("Charges to review", Charge, ~Q(needs_review=""), "review=needed"),
     Concern("Refunds to review", Refund, ~Q(needs_review=""), "review=needed"),
-    Concern("Disputes to answer", Dispute, Q(status__endswith="needs_response"), "answer=needed"),
+    Concern(
+        "Disputes to answer",
+        Dispute,
+        Q(status__endswith="needs_response"),
+        "answer=needed",
+        "evidence_due_at",
+    ),  # fmt: skip
     Concern(
         "Endpoints that were disabled",
         Endpoint,

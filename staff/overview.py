@@ -109,7 +109,10 @@ class Overview:
 
     def _attention(self) -> list[dict[str, Any]]:
         waiting = attention.waiting(self.request)
-        return [{"name": c.title, "count": many(n), "url": c.url} for c, n in waiting]
+        return [
+            {"name": c.title, "count": many(n), "url": c.url, "first": c.first_deadline()}
+            for c, n in waiting
+        ]
 
     def _collected(self) -> list[dict[str, Any]]:
         days = [

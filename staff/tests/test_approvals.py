@@ -84,6 +84,18 @@ def test_a_rejected_request_is_over(gil, asked):
     assert not gil.is_offered("carry-out", asked)
 
 
+@pytest.mark.parametrize("is_approved", [True, False])
+def test_what_was_decided_stays_decided(gil, asked, is_approved):
+    person = services.Person(gil.user)
+    words = {"reason": "First.", "person": person, "now": timezone.now()}
+    services.decide(asked.id, is_approved=is_approved, **words)
+
+    with pytest.raises(services.NotPending):
+        services.decide(asked.id, is_approved=not is_approved, **words | {"reason": "Second."})
+
+    assert Approval.objects.get().decision_reason == "First."
+
+
 def test_approved_twice_it_is_done_once(person, gil, asked):
     hal = person("hal", "finance")
     pages = [(hal, hal.review("approve", asked)), (gil, gil.review("approve", asked))]
