@@ -59,7 +59,7 @@ CONCERNS = [
         Q(status__endswith="needs_response"),
         "answer=needed",
         "evidence_due_at",
-    ),  # fmt: skip
+    ),
     Concern(
         "Endpoints that were disabled",
         Endpoint,

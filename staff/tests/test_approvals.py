@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Permission, User
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from charges.models import Refund
@@ -94,6 +94,45 @@ def test_what_was_decided_stays_decided(gil, asked, is_approved):
         services.decide(asked.id, is_approved=not is_approved, **words | {"reason": "Second."})
 
     assert Approval.objects.get().decision_reason == "First."
+
+
+def test_a_decision_waits_for_another_that_is_being_made(gil, asked):
+    outcomes = []
+
+    def approve():
+        try:
+            services.decide(
+                asked.id, is_approved=True, reason="Yes.", person=services.Person(gil.user),
+                now=timezone.now(),
+            )  # fmt: skip
+            outcomes.append("approved")
+        except services.NotPending as refusal:
+            outcomes.append(str(refusal))
+        finally:
+            connection.close()
+
+    other = User.objects.create_superuser("hal")
+    thread = threading.Thread(target=approve)
+    with transaction.atomic():
+        Approval.objects.select_for_update().get()
+        thread.start()
+        thread.join(0.5)
+        Approval.objects.update(status="rejected", decided_by=other)
+    thread.join(10)
+
+    assert outcomes == ["The request is rejected: there is nothing to decide."]
+
+
+def test_what_was_approved_is_done_once_however_often_it_is_asked(gil, asked):
+    person = services.Person(gil.user)
+    approved = services.decide(
+        asked.id, is_approved=True, reason="Yes.", person=person, now=timezone.now()
+    )
+
+    for _ in range(2):
+        services.carry_out_approved(approved, person=person, now=timezone.now())
+
+    assert balance() == 600001
 
 
 def test_approved_twice_it_is_done_once(person, gil, asked):
