@@ -25,6 +25,11 @@ class NameMissing(Exception):
         super().__init__("A partner needs a name.")
 
 
+class KeyEnding(Exception):
+    def __init__(self) -> None:
+        super().__init__("The key ends within a day, or has ended: make a new one instead.")
+
+
 class UnknownScope(Exception):
     def __init__(self, scopes: Sequence[str]) -> None:
         known = ", ".join(ALL_SCOPES)
@@ -66,39 +71,51 @@ def create_api_key(
     """
     if unknown := [scope for scope in scopes if scope not in ALL_SCOPES]:
         raise UnknownScope(unknown)
+    with transaction.atomic(durable=True):
+        row, text = _new_key(partner, now, name=name, scopes=scopes, expires_at=expires_at, key=key)
+    access.forget_all()
+    return row, text
+
+
+def _new_key(
+    partner: Partner,
+    now: datetime,
+    *,
+    name: str,
+    scopes: Sequence[str],
+    expires_at: datetime | None,
+    key: str | None = None,
+) -> tuple[ApiKey, str]:
     text = key or secrets.new_key()
     prefix, secret = secrets.split_key(text)
-    with transaction.atomic(durable=True):
-        row = ApiKey.objects.create(
-            partner=partner,
-            name=name,
-            prefix=prefix,
-            secret_hash=secrets.hash_secret(secret),
-            scopes=list(scopes),
-            expires_at=expires_at,
-            created_at=now,
-        )
-    access.forget_all()
+    row = ApiKey.objects.create(
+        partner=partner,
+        name=name,
+        prefix=prefix,
+        secret_hash=secrets.hash_secret(secret),
+        scopes=list(scopes),
+        expires_at=expires_at,
+        created_at=now,
+    )
     return row, text
 
 
 def rotate_api_key(*, api_key: ApiKey, now: datetime) -> tuple[ApiKey, str]:
     """A new key of the same name, scopes and end exists; the old one ends with ROTATION, or before.
-    Returns the new key with its text, which is stored nowhere.
+    Returns the new key with its text, which is stored nowhere. Raises KeyEnding.
     """
     ends = now + ROTATION
     with transaction.atomic(durable=True):
         old = ApiKey.objects.select_for_update().get(id=api_key.id)
-        old.expires_at = min(ends, old.expires_at or ends)
+        if old.revoked_at or (old.expires_at and old.expires_at <= ends):
+            raise KeyEnding
+        made, text = _new_key(
+            old.partner, now, name=old.name, scopes=old.scopes, expires_at=old.expires_at
+        )
+        old.expires_at = ends
         old.save(update_fields=["expires_at"])
     access.forget_all()
-    return create_api_key(
-        partner=api_key.partner,
-        now=now,
-        name=api_key.name,
-        scopes=api_key.scopes,
-        expires_at=api_key.expires_at,
-    )
+    return made, text
 
 
 def revoke_api_key(*, api_key: ApiKey, now: datetime) -> None:

@@ -205,6 +205,7 @@ SWEEPS = {
     "webhooks.sync_operator_endpoints": 60,
     "webhooks.prune": 3600,
     "staff.expire_approvals": 600,
+    "staff.clear_sessions": 86400,
 }
 CELERY_BEAT_SCHEDULE = {
     name: {
@@ -287,7 +288,7 @@ UNFOLD = {
     "SHOW_HISTORY": True,
     "DASHBOARD_CALLBACK": "staff.overview.context",
     "STYLES": [lambda request: static("staff/staff.css")],
-    "COMMAND": {"search_models": True},
+    "COMMAND": {"search_callback": "staff.finding.find"},
     "ACCOUNT": {
         "navigation": [{"title": "Two-factor", "link": lambda request: reverse("staff-two-factor")}]
     },
@@ -322,12 +323,13 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_ENABLE_ADMIN = False  # staff.admin has its page
 AXES_VERBOSE = False
+AXES_CLIENT_IP_CALLABLE = "staff.middleware.address"
+PROXIES = env.number("PROXIES", 0)
 AXES_LOCKOUT_TEMPLATE = "staff/locked_out.html"
 STAFF_IDLE = timedelta(minutes=env.number("STAFF_IDLE_MINUTES", 60))
 STAFF_SESSION = timedelta(hours=env.number("STAFF_SESSION_HOURS", 12))
 STAFF_TWO_FACTOR = env.flag("STAFF_TWO_FACTOR")
 SESSION_COOKIE_AGE = int(STAFF_IDLE.total_seconds())
-SESSION_SAVE_EVERY_REQUEST = True
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 OTP_TOTP_ISSUER = "Payments"
 APPROVAL_THRESHOLDS = env.amounts("APPROVAL_THRESHOLDS", "USD=1000,EUR=1000,GBP=1000,*=0")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
@@ -17,6 +18,9 @@ from unfold.widgets import (
 from partners.actors import Actor
 from wallets import money
 from wallets.models import LedgerEntry
+
+GROUPED = re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
+"""1,234.50: a comma anywhere else may have been meant as a point, and is refused."""
 
 Row = Any
 """A row of the action's model."""
@@ -74,8 +78,9 @@ class AmountForm(ReasonForm):
     def clean_amount(self) -> int:
         """Minor units of the row's currency."""
         try:
-            text = self.cleaned_data["amount"].replace(",", "")
-            return money.parse(text, self.row.currency)
+            text = self.cleaned_data["amount"]
+            plain = text.replace(",", "") if GROUPED.fullmatch(text) else text
+            return money.parse(plain, self.row.currency)
         except (money.InvalidAmount, money.AmountPrecision) as error:
             raise forms.ValidationError(str(error)) from error
 
@@ -109,6 +114,14 @@ class Action:
     def facts(self, row: Row) -> dict[str, Any]:
         """What the audit trail keeps of the row, before and after: JSON."""
         raise NotImplementedError
+
+    def watched(self, row: Row) -> dict[str, Any]:
+        """What must still stand when a person confirms; otherwise they are asked to look again."""
+        return self.facts(row)
+
+    def details(self, row: Row) -> list[str]:
+        """What a person should read of the row before they decide."""
+        return []
 
     def summary(self, row: Row, words: Words) -> str:
         return f"{self.title}: {row}"

@@ -13,7 +13,7 @@ class StaffConfig(AppConfig):
         from partners.staff import exported
         from staff import groups, trail
 
-        post_migrate.connect(groups.write_groups, dispatch_uid="staff.groups")
+        post_migrate.connect(groups.write_groups, sender=self, dispatch_uid="staff.groups")
         post_save.connect(
             trail.note_edit, sender="admin.LogEntry", dispatch_uid="staff.trail.edits"
         )

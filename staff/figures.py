@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import connection
 
 from charges.models import ChargeStatus
-from installments.models import InstallmentStatus, OrderStatus
+from installments.models import InstallmentStatus
 
 AHEAD = timedelta(days=30)
 TOP = 8
@@ -40,8 +40,7 @@ FROM installments_installmentorder o WHERE {OF_PARTNER.format("o")} GROUP BY 1, 
 UPCOMING = f"""
 SELECT o.currency, p.due_date AS day, count(*) AS count, sum(p.amount + p.late_fee) AS amount
 FROM installments_installment p JOIN installments_installmentorder o ON o.id = p.order_id
-WHERE p.status = '{InstallmentStatus.PENDING}' AND o.status = '{OrderStatus.ACTIVE}'
-    AND p.next_attempt_at IS NOT NULL
+WHERE p.status = '{InstallmentStatus.PENDING}' AND p.next_attempt_at IS NOT NULL
     AND p.due_date BETWEEN %(today)s AND %(ahead)s AND {OF_PARTNER.format("p")}
 GROUP BY 1, 2 ORDER BY 1, 2
 """

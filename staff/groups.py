@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.models import Group, Permission
+from django.db import connection
 from django.db.models import Q
 
 from staff.models import PERMISSIONS
@@ -25,7 +26,11 @@ GROUPS: dict[str, Q] = {
 
 
 def write_groups(**_: Any) -> None:
-    """Each group has exactly these permissions; other groups, and who is in them, stay."""
+    """Each group has exactly these permissions; other groups, and who is in them, stay. Where the
+    tables of people are not migrated yet there is nothing to write.
+    """
+    if Group._meta.db_table not in connection.introspection.table_names():
+        return
     for name, allowed in GROUPS.items():
         group, _is_new = Group.objects.get_or_create(name=name)
         group.permissions.set(Permission.objects.filter(allowed))

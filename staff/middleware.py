@@ -14,7 +14,16 @@ from django_otp import user_has_device
 
 Handler = Callable[[HttpRequest], HttpResponse]
 SINCE = "staff_since"
+FREE = ("staff-two-factor", "admin:login", "admin:logout", "admin:jsi18n")
 ADMIN = "/admin/"
+
+
+def address(request: HttpRequest) -> str:
+    """Of the client, behind as many proxies of our own as settings.PROXIES says."""
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+    if settings.PROXIES and len(forwarded) >= settings.PROXIES:
+        return str(forwarded[-settings.PROXIES].strip())
+    return str(request.META.get("REMOTE_ADDR", ""))
 
 
 class StaffSession:
@@ -27,11 +36,13 @@ class StaffSession:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path.startswith(ADMIN) and request.user.is_authenticated:
+        if request.path_info.startswith(ADMIN) and request.user.is_staff:
             if self._is_over(request):
                 logout(request)
             elif self._lacks_factor(request):
                 return HttpResponseRedirect(reverse("staff-two-factor"))
+            else:
+                request.session.modified = True  # begins its idle time anew
         return self.get_response(request)
 
     def _is_over(self, request: HttpRequest) -> bool:
@@ -40,7 +51,7 @@ class StaffSession:
         return bool(now - datetime.fromisoformat(since) > settings.STAFF_SESSION)
 
     def _lacks_factor(self, request: HttpRequest) -> bool:
-        free = {reverse(name) for name in ("staff-two-factor", "admin:logout", "admin:jsi18n")}
+        free = {reverse(name) for name in FREE}
         if request.path in free or request.user.is_verified():  # type: ignore[union-attr]
             return False
         return bool(settings.STAFF_TWO_FACTOR or user_has_device(request.user))

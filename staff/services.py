@@ -78,7 +78,7 @@ def carry_out(
         raise NotAllowed
     words = form.cleaned_data
     is_asked = approval is None and action.needs_second_person(row, words)
-    entry = _begin(action, row, form, token, person, approval, now)
+    entry = _begin(action, row, form, token, person, approval, is_asked, now)
     if entry.outcome != Outcome.BEGUN:
         return _answered(entry)
     perform = (
@@ -117,6 +117,8 @@ def decide(
             raise NotPending(approval.status)
         if approval.expires_at <= now:
             raise NotPending(ApprovalStatus.EXPIRED)
+        if is_approved and not person.may(ACTIONS[approval.action].permission):
+            raise NotAllowed
         approval.status = ApprovalStatus.APPROVED if is_approved else ApprovalStatus.REJECTED
         approval.decided_by, approval.decided_at = person.user, now
         approval.decision_reason = reason
@@ -125,10 +127,12 @@ def decide(
 
 
 def carry_out_approved(approval: Approval, *, person: Person, now: datetime) -> Done:
-    """What was approved is done, once however often it is asked.
+    """What was approved is done, once however often it is asked, by another person than who asked.
 
-    Raises Refused: the row may have changed since it was asked for.
+    Raises OwnRequest, and Refused: the row may have changed since it was asked for.
     """
+    if approval.requested_by_id == person.user.pk:
+        raise OwnRequest
     action = ACTIONS[approval.action]
     row = action.get(str(approval.object_id))
     form = action.form(row, approval.parameters)
@@ -207,8 +211,12 @@ def _begin(
     token: UUID,
     person: Person,
     approval: Approval | None,
+    is_asked: bool,
     now: datetime,
 ) -> AuditEntry:
+    summary = action.summary(row, form.cleaned_data)
+    if is_asked:
+        summary = f"Asked for approval: {summary}"
     with transaction.atomic(durable=True):
         entry, is_new = AuditEntry.objects.get_or_create(
             token=token,
@@ -219,7 +227,7 @@ def _begin(
                 "action": action.name,
                 "model": action.model._meta.label_lower,
                 "object_id": str(row.pk),
-                "summary": action.summary(row, form.cleaned_data)[:300],
+                "summary": summary[:300],
                 "reason": form.cleaned_data["reason"],
                 "parameters": form.parameters,
                 "before": action.facts(row),
@@ -228,8 +236,11 @@ def _begin(
                 "created_at": now,
             },
         )
-    if (entry.action, entry.object_id) != (action.name, str(row.pk)):
-        raise Refused("The page is of another action. Open it anew.")
+    deed = (entry.action, entry.object_id, entry.parameters, entry.approval_id)
+    if deed != (action.name, str(row.pk), form.parameters, approval and approval.pk) or (
+        approval is None and entry.actor != person.actor.name
+    ):
+        raise Refused("This page was used for something else. Open it anew.")
     if not is_new and entry.outcome == Outcome.BEGUN and entry.created_at > now - UNDER_WAY:
         raise UnderWay
     return entry

@@ -48,6 +48,19 @@ def note_login(*, request: HttpRequest | None, user: User, **_: Any) -> None:
     )
 
 
+def note(request: HttpRequest, summary: str) -> None:
+    """What a person did to their own account."""
+    services.note(
+        token=_token(),
+        actor=_actor(request.user.get_username()),
+        action="account",
+        model="auth.user",
+        object_id=str(request.user.pk),
+        summary=summary,
+        now=timezone.now(),
+    )
+
+
 def note_export(*, sender: type[Model], request: HttpRequest, **_: Any) -> None:
     services.note(
         token=_token(),

@@ -17,6 +17,8 @@ from django_otp import login
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from staff.trail import note
+
 NAME = "authenticator app"
 
 
@@ -52,8 +54,8 @@ def two_factor(request: HttpRequest) -> HttpResponse:
     """
     user = request.user
     device = TOTPDevice.objects.filter(user=user).order_by("-confirmed", "id").first()
-    if device is None:
-        device = TOTPDevice.objects.create(user=user, name=NAME, confirmed=False)
+    if device is None or (request.method == "GET" and not device.confirmed):
+        device = _fresh(user)
     form = TokenForm(device, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         return _accept(request, device)
@@ -71,14 +73,22 @@ def two_factor(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "staff/two_factor.html", context)
 
 
+def _fresh(user: Any) -> TOTPDevice:
+    """Each look at the picture is of a new secret: who saw an earlier one knows nothing."""
+    TOTPDevice.objects.filter(user=user, confirmed=False).delete()
+    return TOTPDevice.objects.create(user=user, name=NAME, confirmed=False)
+
+
 def _accept(request: HttpRequest, device: TOTPDevice) -> HttpResponse:
     if "off" in request.POST and device.confirmed and request.user.is_verified():  # type: ignore[union-attr]
         device.delete()
+        note(request, "Turned two-factor authentication off")
         messages.success(request, "Two-factor authentication is off.")
         return HttpResponseRedirect(reverse("staff-two-factor"))
     if not device.confirmed:
         device.confirmed = True
         device.save(update_fields=["confirmed"])
+        note(request, "Turned two-factor authentication on")
         messages.success(request, "Two-factor authentication is on.")
     login(request, device)
     return HttpResponseRedirect(reverse("admin:index"))

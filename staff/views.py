@@ -31,12 +31,12 @@ def act(request: HttpRequest, name: str, pk: UUID) -> HttpResponse:
         raise PermissionDenied
     row = _row(action, pk)
     page = _Page(request, action, row)
-    token = _uuid(request.POST.get("token"))
-    if request.method != "POST" or token is None:
+    if request.method != "POST":
         return page.ask(action.form(row))
     form = action.form(row, request.POST)
     if not form.is_valid():
         return page.ask(form)
+    token = _uuid(request.POST.get("token"))
     is_repeated = services.is_known(token)
     if not is_repeated and not action.offers(row):
         return page.gone()
@@ -48,7 +48,7 @@ def act(request: HttpRequest, name: str, pk: UUID) -> HttpResponse:
             form.add_error(None, str(refusal))
             return page.ask(form)
         if request.POST.get("confirmed") != _digest(action, row, entries):
-            return page.show(form, entries, token)
+            return page.show(form, entries)
     try:
         done = services.carry_out(action, row, form, token=token, person=person, now=now)
     except Refused as refusal:
@@ -69,16 +69,15 @@ class _Page:
     def ask(self, form: ReasonForm) -> HttpResponse:
         if not form.is_bound and not self.action.offers(self.row):
             return self.gone()
-        token = self.request.POST.get("token") or uuid4()
-        return self._answer("staff/ask.html", form=form, token=token)
+        return self._answer("staff/ask.html", form=form)
 
-    def show(self, form: ReasonForm, entries: Sequence[LedgerEntry], token: UUID) -> HttpResponse:
+    def show(self, form: ReasonForm, entries: Sequence[LedgerEntry]) -> HttpResponse:
         is_otherwise = "confirmed" in self.request.POST
         words = form.cleaned_data
         return self._answer(
             "staff/confirm.html",
             form=form,
-            token=token,
+            token=uuid4(),
             summary=self.action.summary(self.row, words),
             table=entries_table(entries),
             digest=_digest(self.action, self.row, entries),
@@ -101,6 +100,7 @@ class _Page:
                 "title": f"{self.action.title}: {meta.verbose_name} {self.row}",
                 "action": self.action,
                 "row": self.row,
+                "details": self.action.details(self.row),
                 "opts": meta,
                 "back": self.url,
                 **context,
@@ -122,16 +122,15 @@ def _row(action: Action, pk: UUID) -> Row:
         raise Http404(str(pk)) from error
 
 
-def _uuid(text: str | None) -> UUID | None:
+def _uuid(text: str | None) -> UUID:
+    """The token of the page that is confirmed; one of its own for a page that has none."""
     try:
         return UUID(text or "")
     except ValueError:
-        return None
+        return uuid4()
 
 
 def _digest(action: Action, row: Row, entries: Sequence[LedgerEntry]) -> str:
     """Of all that a person looks at before they confirm."""
-    lines = [
-        (entry.account, entry.wallet_id, entry.amount, entry.balance_before) for entry in entries
-    ]
-    return hashlib.sha256(repr((action.facts(row), lines)).encode()).hexdigest()
+    lines = [(entry.account, entry.wallet_id, entry.amount) for entry in entries]
+    return hashlib.sha256(repr((action.watched(row), lines)).encode()).hexdigest()

@@ -8,6 +8,7 @@ connection stays open for the next POST of the same client; the URL is checked f
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import threading
@@ -27,6 +28,7 @@ from requests_hardened import Config, HTTPSession
 from requests_hardened.ip_filter import InvalidIPAddress, filter_host
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError
 
 TIMEOUT = 15.0
 MAX_BODY = 64 * 1024
@@ -128,7 +130,7 @@ def _post(
             )
     except UrlRefused as error:
         return answer(None, "", error.reason)
-    except (requests.RequestException, OSError, ValueError) as error:
+    except (requests.RequestException, HTTPError, OSError, ValueError) as error:
         return answer(None, "", f"{type(error).__name__}: {error}"[:300])
 
 
@@ -160,8 +162,8 @@ class _Exchange:
         self._handles: list[socket.socket] = []
 
     def speak_on(self, sock: socket.socket) -> None:
-        """A second handle, since TLS takes the first one over."""
-        self._handles.append(sock.dup())
+        """A second handle: TLS takes the first one over, and cannot be asked for a copy."""
+        self._handles.append(socket.socket(fileno=os.dup(sock.fileno())))
         if self.is_late:
             self.cut()
 

@@ -151,11 +151,10 @@ def acknowledge(*, charge_id: UUID, reason: str, by: Actor, now: datetime) -> Ch
     """
     with transaction.atomic(durable=True):
         charge = collection.lock(charge_id)
-        flagged = _flagged(charge_id)
-        texts = [text for rows in flagged for text in rows.values_list("needs_review", flat=True)]
+        texts = flags(charge_id=charge_id)
         if not texts:
             raise NothingToReview
-        for rows in flagged:
+        for rows in _flagged(charge_id):
             rows.update(needs_review="", updated_at=now)
         evidence = "; ".join(texts)
         record(
@@ -171,9 +170,11 @@ def acknowledge(*, charge_id: UUID, reason: str, by: Actor, now: datetime) -> Ch
         return charge
 
 
-def is_flagged(*, charge_id: UUID) -> bool:
-    """Whether there is something to acknowledge."""
-    return any(rows.exists() for rows in _flagged(charge_id))
+def flags(*, charge_id: UUID) -> list[str]:
+    """What there is to acknowledge."""
+    return [
+        text for rows in _flagged(charge_id) for text in rows.values_list("needs_review", flat=True)
+    ]
 
 
 def _flagged(charge_id: UUID) -> list[QuerySet[Any]]:

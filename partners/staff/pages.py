@@ -8,13 +8,14 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import label_for_field
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import models
 from django.db.models import Q, QuerySet
 from django.dispatch import Signal
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -87,11 +88,14 @@ class RowAdmin(ModelAdmin):
         urls: list[URLPattern] = super().get_urls()
         return [path("export", export, name=name), *urls]
 
-    def export(self, request: HttpRequest) -> StreamingHttpResponse:
+    def export(self, request: HttpRequest) -> StreamingHttpResponse | HttpResponseRedirect:
         """The filtered list as CSV: the columns of the page and the currency, all rows."""
         if not self.has_view_permission(request) or not request.user.has_perm("staff.export"):
             raise PermissionDenied
-        changes = self.get_changelist_instance(request)
+        try:
+            changes = self.get_changelist_instance(request)
+        except IncorrectLookupParameters:
+            return HttpResponseRedirect("./?e=1")  # as the list itself does
         columns = [*self.get_list_display(request), *self._currency()]
         header = [str(label_for_field(name, self.model, self)) for name in columns]
         cells = [name if callable(name) else attrgetter(name) for name in columns]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 from charges import services
 from charges.models import WITH_PROCESSOR, Charge, ChargeStatus, Refund, RefundStatus, RefundTo
@@ -70,7 +71,7 @@ class RefundCharge(OfCharge):
 
     def rehearse(self, row: Row, words: Words, now: datetime) -> list[LedgerEntry]:
         return services.rehearse_refund(
-            charge_id=row.pk, new=self._new(words, "rehearsal"), now=now
+            charge_id=row.pk, new=self._new(words, uuid4().hex), now=now
         )
 
     def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
@@ -122,6 +123,9 @@ class ResolveCharge(OfCharge):
     def offers(self, row: Row) -> bool:
         return row.status in WITH_PROCESSOR and bool(row.needs_review)
 
+    def details(self, row: Row) -> list[str]:
+        return [row.needs_review]
+
     def rehearse(self, row: Row, words: Words, now: datetime) -> list[LedgerEntry]:
         return services.rehearse_resolution(charge_id=row.pk, outcome=words["outcome"], now=now)
 
@@ -141,7 +145,13 @@ class Acknowledge(OfCharge):
     refusals = UNDECIDED
 
     def offers(self, row: Row) -> bool:
-        return services.is_flagged(charge_id=row.pk)
+        return bool(services.flags(charge_id=row.pk))
+
+    def details(self, row: Row) -> list[str]:
+        return services.flags(charge_id=row.pk)
+
+    def watched(self, row: Row) -> dict[str, Any]:
+        return {"flags": services.flags(charge_id=row.pk)}
 
     def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
         services.acknowledge(charge_id=row.pk, reason=words["reason"], by=by, now=now)
@@ -163,6 +173,9 @@ class ResolveRefund(Action):
 
     def offers(self, row: Row) -> bool:
         return row.status == RefundStatus.PENDING and bool(row.needs_review)
+
+    def details(self, row: Row) -> list[str]:
+        return [row.needs_review]
 
     def facts(self, row: Row) -> dict[str, Any]:
         refund = dict(RefundResource.render(row))

@@ -29,6 +29,8 @@ class Rotate(OfKey):
     name, permission, title, icon = "rotate-key", "apikey_rotate", "Rotate", "cycle"
     means = "A new key with the same name and scopes is shown, once. This one ends in 24 hours."
 
+    refusals = (services.KeyEnding,)
+
     def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
         made, text = services.rotate_api_key(api_key=row, now=now)
         return Done(f"{made.prefix} takes over; {row.prefix} ends in 24 hours.", shown_once=text)

@@ -31,6 +31,10 @@ class OfWallet(Action):
     def facts(self, row: Row) -> dict[str, Any]:
         return dict(WalletResource.render(row))
 
+    def watched(self, row: Row) -> dict[str, Any]:
+        """Not the balance: money that comes in meanwhile changes nothing here."""
+        return {"is_active": row.is_active}
+
 
 class Movement(OfWallet):
     form = MovementForm
@@ -86,6 +90,9 @@ class Debit(Movement):
 
     def offers(self, row: Row) -> bool:
         return bool(row.is_active and row.available)
+
+    def watched(self, row: Row) -> dict[str, Any]:
+        return {"is_active": row.is_active, "balance": row.balance, "held": row.held}
 
 
 class Freeze(OfWallet):

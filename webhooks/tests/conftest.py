@@ -39,6 +39,7 @@ class Receiver(ThreadingHTTPServer):
     def __init__(self, answers):
         super().__init__(("127.0.0.1", 0), _Receive)
         self.answers = list(answers) or [Answer()]
+        self.is_tls = False
         self.got = []
         self.clients = set()
         self.lock = threading.Lock()
@@ -46,7 +47,7 @@ class Receiver(ThreadingHTTPServer):
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.server_port}/hook"
+        return f"http{'s' if self.is_tls else ''}://127.0.0.1:{self.server_port}/hook"
 
     def next_answer(self, request, client):
         with self.lock:

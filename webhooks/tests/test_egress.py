@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 import time_machine
+import trustme
 import urllib3
 
 from webhooks import egress, services
@@ -62,6 +65,72 @@ def test_a_connection_stays_open_for_the_next_delivery(receive, subscribe, publi
     services.deliver_due()
 
     assert (len(receiver.got), len(receiver.clients)) == (5, 1)
+
+
+@pytest.fixture
+def receive_tls(receive, monkeypatch, tmp_path):
+    """A receiver behind TLS, whose certificate an authority of the test has signed."""
+    authority = trustme.CA()
+    bundle = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(bundle))
+    plain = egress._session
+
+    @contextmanager
+    def session():
+        with plain() as made:
+            made.verify = str(bundle)
+            yield made
+
+    def receive_tls(*answers, name="127.0.0.1"):
+        receiver = receive(*answers)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert(name).configure_cert(context)
+        receiver.socket = context.wrap_socket(receiver.socket, server_side=True)
+        receiver.is_tls = True
+        return receiver
+
+    monkeypatch.setattr(egress, "_session", session)
+    return receive_tls
+
+
+def test_deliveries_by_tls_arrive_over_one_connection(receive_tls, subscribe, publish):
+    receiver = receive_tls()
+    endpoint = subscribe(receiver)
+    for _ in range(3):
+        publish()
+
+    services.deliver_due()
+
+    statuses = Delivery.objects.filter(endpoint=endpoint).values_list("status", flat=True)
+    assert (set(statuses), len(receiver.got), len(receiver.clients)) == ({"delivered"}, 3, 1)
+
+
+def test_the_deadline_holds_within_tls(receive_tls, short_timeout, elapsed):
+    receiver = receive_tls(Answer(), Answer(body=drip))
+
+    with egress.client() as post:
+        first, second = (post(receiver.url, body=b"{}", headers={}) for _ in range(2))
+
+    assert (first.is_success, second.error) == (True, "The answer took too long.")
+    assert elapsed() < 1.5
+
+
+def test_a_certificate_for_another_name_is_refused(receive_tls):
+    receiver = receive_tls(name="hooks.example")
+
+    answer = post(receiver)
+
+    assert (answer.status, "certificate" in answer.error.lower()) == (None, True)
+    assert receiver.got == []
+
+
+def test_a_certificate_of_an_unknown_authority_is_refused(receive, receive_tls, monkeypatch):
+    receiver = receive_tls()
+    monkeypatch.undo()
+
+    answer = post(receiver)
+
+    assert (answer.status, receiver.got) == (None, [])
 
 
 def test_a_receiver_that_closes_is_connected_to_again(receive, subscribe, publish):
@@ -162,6 +231,26 @@ def test_a_packed_answer_is_not_unpacked(receive):
     answer = post(receive(Answer(200, {"Content-Encoding": "gzip"}, b"\x1f\x8b no gzip")))
 
     assert answer.is_success
+
+
+def test_an_answer_that_breaks_off_is_an_error(receive):
+    def break_off(handler):
+        handler.wfile.write(b"only this")
+
+    answer = post(receive(Answer(200, {"Content-Length": "1000"}, break_off)))
+
+    assert (answer.is_success, answer.error != "") == (False, True)
+
+
+def test_a_read_that_times_out_before_the_deadline_is_an_error(receive, monkeypatch):
+    receiver = receive(Answer(body=hang))
+    timer = threading.Timer
+    monkeypatch.setattr(egress.threading, "Timer", lambda _, cut: timer(60, cut))
+    monkeypatch.setattr(egress, "TIMEOUT", 0.3)
+
+    answer = post(receiver)
+
+    assert (answer.is_success, answer.error != "") == (False, True)
 
 
 def test_nobody_listening_is_an_error(receive):
