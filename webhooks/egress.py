@@ -28,9 +28,10 @@ from requests_hardened import Config, HTTPSession
 from requests_hardened.ip_filter import InvalidIPAddress, filter_host
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 TIMEOUT = 15.0
+LATE = "The answer took too long."
 MAX_BODY = 64 * 1024
 MAX_EXCERPT = 500
 SECRET = re.compile(
@@ -125,13 +126,14 @@ def _post(
             )
             with response:
                 excerpt = _read(response)
-            return answer(
-                response, excerpt, "The answer took too long." if exchange.is_late else ""
-            )
+            return answer(response, excerpt, LATE if exchange.is_late else "")
     except UrlRefused as error:
         return answer(None, "", error.reason)
+    except (requests.Timeout, ReadTimeoutError):
+        return answer(None, "", LATE)
     except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-        return answer(None, "", f"{type(error).__name__}: {error}"[:300])
+        is_late = time.monotonic() - started >= TIMEOUT  # what cutting it off made of it
+        return answer(None, "", LATE if is_late else f"{type(error).__name__}: {error}"[:300])
 
 
 def _read(response: requests.Response) -> str:
