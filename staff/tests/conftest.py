@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import html
 import re
-from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -39,14 +38,14 @@ class Browser:
         meta = row._meta
         return self.get(reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk]))
 
-    def review(self, action, row, *, token=None, **words):
+    def review(self, action, row, **words):
         """The page that shows what would be done."""
         words.setdefault("reason", "Because.")
-        return self.post(path_of(action, row), token=token or str(uuid4()), **words)
+        return self.post(path_of(action, row), **words)
 
-    def confirm(self, reviewed):
+    def confirm(self, reviewed, **other):
         """The same form again, confirmed; the answer after its redirect."""
-        form = hidden(reviewed)
+        form = hidden(reviewed) | other
         answer = self.post(reviewed.request["PATH_INFO"], **form)
         return self.get(answer["Location"]) if answer.status_code == 302 else answer
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.contrib.auth.models import Group, User
+from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
@@ -159,6 +160,36 @@ def test_a_session_ends_after_an_idle_hour(fay):
         assert fay.get("/admin/").status_code == 302
 
 
+def test_strangers_and_the_api_write_no_session(api, fay):
+    before = Session.objects.count()
+    stranger = Client()
+    stranger.cookies["sessionid"] = "a" * 32
+
+    stranger.get("/health", secure=True)
+    api.get("/wallets")
+
+    assert Session.objects.count() == before
+
+
+def test_behind_a_proxy_the_clients_address_counts(fay, settings):
+    settings.PROXIES = 1
+    forged = {"x-forwarded-for": "9.9.9.9, 203.0.113.5"}
+    for _ in range(5):
+        Client(headers=forged).post(LOGIN, {"username": "fay", "password": "x"}, secure=True)
+
+    theirs = Client(headers={"x-forwarded-for": "8.8.8.8, 203.0.113.5"})
+    others = Client(headers={"x-forwarded-for": "203.0.113.77"})
+
+    assert (log_in(theirs).status_code, log_in(others).status_code) == (429, 302)
+
+
+def test_whoever_is_no_staff_any_more_is_led_in_no_circle(fay, settings):
+    settings.STAFF_TWO_FACTOR = True
+    User.objects.update(is_staff=False)
+
+    assert fay.get(LOGIN).status_code == 200
+
+
 # Two factors -------------------------------------------------------------------------------------
 
 PAGE = "/admin/two-factor"
@@ -186,6 +217,23 @@ def test_a_person_adds_a_second_factor_by_its_picture(fay):
     device.refresh_from_db()
     assert (answer.status_code, device.confirmed) == (302, True)
     assert fay.get("/admin/").status_code == 200
+
+
+def test_each_look_at_the_picture_is_of_a_new_secret(fay):
+    fay.get(PAGE)
+    first = TOTPDevice.objects.get().key
+    fay.get(PAGE)
+
+    assert TOTPDevice.objects.get().key != first
+
+
+def test_a_password_without_the_factor_does_not_turn_it_off(with_device):
+    """Whoever has no verified session gives a code to come in, and nothing else."""
+    fay, device = with_device
+
+    fay.post(PAGE, off="1", token=code(device))
+
+    assert TOTPDevice.objects.filter(confirmed=True).exists()
 
 
 def test_who_has_one_sees_no_page_before_it_is_given(with_device):

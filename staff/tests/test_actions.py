@@ -128,7 +128,9 @@ def test_what_changed_since_it_was_shown_is_shown_again(fay, wallet, api):
     assert "The balance is 3990.00 USD." in said(fay.confirm(again))[0]
 
 
-@pytest.mark.parametrize("amount", ["", "0", "-5", "1e3", "10.001", "NaN", "9" * 20, "ten", "٣"])
+@pytest.mark.parametrize(
+    "amount", ["", "0", "-5", "1e3", "10.001", "NaN", "9" * 20, "ten", "٣", "10,50", "1,0000", ",5"]
+)
 def test_an_amount_without_sense_is_refused_in_words(fay, wallet, amount):
     page = fay.review("credit", wallet, amount=amount)
 
@@ -410,15 +412,87 @@ def test_an_unknown_action_or_row_is_not_found(fay, wallet):
 
 
 def test_the_token_of_one_page_does_nothing_on_another(fay, wallet):
-    token = str(uuid4())
-    fay.act("credit", wallet, amount="10.00", token=token)
+    page = fay.review("credit", wallet, amount="10.00")
+    fay.confirm(page)
 
-    answer = fay.post(
-        path_of("debit", wallet), token=token, amount="10.00", reference="", reason="x"
-    )
+    answer = fay.post(path_of("debit", wallet), **hidden(page))
 
-    assert "another action" in said(fay.get(answer["Location"]))[0]
+    assert "used for something else" in said(fay.get(answer["Location"]))[0]
     assert Wallet.objects.get().balance == 501000
+
+
+def test_the_token_of_a_page_does_nothing_with_other_words(fay, wallet):
+    page = fay.review("credit", wallet, amount="10.00")
+    fay.confirm(page)
+
+    answer = fay.confirm(page, amount="999.00")
+
+    assert "used for something else" in said(answer)[0]
+    assert Wallet.objects.get().balance == 501000
+
+
+def test_going_back_and_reviewing_other_words_is_another_deed(fay, wallet):
+    fay.confirm(fay.review("credit", wallet, amount="10.00"))
+
+    fay.confirm(fay.review("credit", wallet, amount="999.00"))
+
+    assert Wallet.objects.get().balance == 600900
+    assert len(trail()) == 2
+
+
+def test_nobody_goes_on_with_what_another_person_began(fay, gil, wallet, monkeypatch):
+    page = fay.review("credit", wallet, amount="10.00")
+
+    def crash(*args, **kwargs):
+        raise SystemError("the machine is gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("staff.actions.wallets.services.credit", crash)
+        fay.post(path_of("credit", wallet), **hidden(page))
+    with time_machine.travel(timezone.now() + timedelta(minutes=2)):
+        answer = gil.confirm(page)
+
+    assert "used for something else" in said(answer)[0]
+    assert Wallet.objects.get().balance == 500000
+
+
+def test_a_busy_wallet_can_be_frozen(fay, wallet, api):
+    page = fay.review("freeze", wallet)
+    api.post("/wallets/ada/credit", {"amount": "1.00"})
+
+    fay.confirm(page)
+
+    assert not Wallet.objects.get().is_active
+
+
+def test_what_is_acknowledged_was_read(fay, charge):
+    Charge.objects.update(needs_review="The bank said otherwise.")
+    page = fay.review("acknowledge", charge)
+    Charge.objects.update(needs_review="Something new.")
+
+    again = fay.confirm(page)
+
+    assert "The bank said otherwise." in text(page)
+    assert "Something new." in text(again)
+    assert Charge.objects.get().needs_review == "Something new."
+
+
+def test_a_partners_keys_do_not_stand_in_the_way_of_staff(fay, api, charge):
+    api.post(f"/charges/{charge.pk}/refunds", {"amount": "1.00"}, key="rehearsal")
+
+    fay.act("refund", charge, amount="2.00", refund_to="auto")
+
+    assert Refund.objects.count() == 2
+
+
+def test_a_key_is_not_rotated_while_it_ends(root, api):
+    key = ApiKey.objects.get()
+    root.act("rotate-key", key)
+
+    answer = root.act("rotate-key", key)
+
+    assert "ends within a day" in said(answer)[0]
+    assert ApiKey.objects.count() == 2
 
 
 def test_what_makes_no_sense_any_more_leads_back(fay, wallet):

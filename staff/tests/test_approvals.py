@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from uuid import uuid5
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -206,7 +207,34 @@ def test_who_may_not_credit_may_not_approve_a_credit(person, asked):
     answer = ida.act("approve", asked)
 
     assert "not allowed" in said(answer)[0]
+    assert (balance(), Approval.objects.get().status) == (500000, "pending")
+
+
+def test_who_asked_does_not_carry_out(fay, gil, asked):
+    person = services.Person(gil.user)
+    services.decide(asked.id, is_approved=True, reason="Yes.", person=person, now=timezone.now())
+
+    answer = fay.act("carry-out", asked)
+
+    assert "Another person must decide" in said(answer)[0]
     assert balance() == 500000
+
+
+def test_the_token_of_a_deed_to_come_cannot_be_taken_before(fay, gil, asked, wallet):
+    token = str(uuid5(asked.id, "carried out"))
+    fay.confirm(fay.review("credit", wallet, amount="1.00"), token=token)
+
+    answer = gil.act("approve", asked)
+
+    assert "used for something else" in said(answer)[0]
+    assert "2000" not in said(answer)[0]
+    assert balance() == 500100
+
+
+def test_the_trail_says_that_it_was_asked_for(asked):
+    entry = AuditEntry.objects.get(action="credit")
+
+    assert entry.summary == "Asked for approval: Credit 1000.01 USD to ada (USD)"
 
 
 def test_after_a_crash_between_word_and_deed_it_is_carried_out_once(gil, asked):

@@ -6,6 +6,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection
 from django.test import Client
+from django_celery_beat.models import PeriodicTask
+from django_otp.oath import totp
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from partners.models import Partner
 from staff.models import AuditEntry
@@ -77,6 +80,34 @@ def test_edits_on_djangos_pages_are_in_it(root, partner):
     assert (entry.actor, entry.model, entry.object_id) == (
         "staff:root", "partners.partner", str(made.pk),
     )  # fmt: skip
+
+
+def test_rows_are_not_deleted_in_heaps_past_it(root):
+    first = User.objects.create_user("eve")
+
+    root.post("/admin/auth/user/", action="delete_selected", _selected_action=first.pk, post="yes")
+
+    assert User.objects.filter(username="eve").exists()
+
+
+def test_what_is_done_to_schedules_from_the_list_is_in_it(root, impatient_beat):
+    task = PeriodicTask.objects.first()
+
+    root.post("/admin/django_celery_beat/periodictask/", action="disable_tasks",
+              _selected_action=task.pk)  # fmt: skip
+
+    task.refresh_from_db()
+    assert not task.enabled
+    assert "disable_tasks" in AuditEntry.objects.get(action="change").summary
+
+
+def test_second_factors_are_in_it(fay):
+    fay.get("/admin/two-factor")
+    device = TOTPDevice.objects.get()
+
+    fay.post("/admin/two-factor", token=f"{totp(device.bin_key):06}")
+
+    assert AuditEntry.objects.get(action="account").summary.endswith("authentication on")
 
 
 def test_logins_are_in_it(committed):

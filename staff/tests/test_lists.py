@@ -119,6 +119,11 @@ def test_another_month_is_empty(fay, charge):
     assert len(shown.context["drill"]["below"]) == 29
 
 
+@pytest.mark.parametrize("query", ["foo=bar", "partner__id__exact=x", "is_active__exact=zz"])
+def test_a_file_with_filters_without_sense_is_no_error(fay, wallet, query):
+    assert fay.get(f"{WALLETS}export?{query}").status_code in (200, 302)
+
+
 @pytest.mark.parametrize("query", ["created_at_from=x", "created_at_from=9999-12-31", "p=9"])
 def test_a_period_without_sense_is_no_error(fay, charge, query):
     assert fay.get(f"{CHARGES}?{query}").status_code in (200, 302)
