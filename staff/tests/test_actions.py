@@ -505,6 +505,38 @@ def test_what_makes_no_sense_any_more_leads_back(fay, wallet):
     assert trail() == []
 
 
+def cut_off_after_the_deed(browser, page, monkeypatch):
+    """The door was called, then the machine was gone; later the page is confirmed again."""
+
+    def crash(*args, **kwargs):
+        raise SystemError("the machine is gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("staff.services._end", crash)
+        path = page.request["PATH_INFO"]
+        assert browser.post(path, **hidden(page)).status_code == 500
+    with time_machine.travel(timezone.now() + timedelta(minutes=2)):
+        browser.confirm(page)
+
+
+def test_a_credit_that_was_cut_off_after_the_deed_is_not_done_again(fay, wallet, monkeypatch):
+    page = fay.review("credit", wallet, amount="10.00")
+
+    cut_off_after_the_deed(fay, page, monkeypatch)
+
+    assert Wallet.objects.get().balance == 501000
+    assert trail() == [("credit", "staff:fay", "done")]
+
+
+def test_a_refund_that_was_cut_off_after_the_deed_is_not_done_again(fay, charge, monkeypatch):
+    page = fay.review("refund", charge, amount="20.00", refund_to="auto")
+
+    cut_off_after_the_deed(fay, page, monkeypatch)
+
+    assert [refund.amount for refund in Refund.objects.all()] == [2000]
+    assert trail() == [("refund", "staff:fay", "done")]
+
+
 def test_what_was_begun_and_cut_off_is_done_by_the_same_page_later(fay, wallet, monkeypatch):
     page = fay.review("credit", wallet, amount="10.00")
 
