@@ -7,6 +7,7 @@ from typing import Self, TypeVar
 from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MinValueValidator
 from django.db import models
 from uuid_utils.compat import uuid7
 
@@ -36,7 +37,10 @@ class Partner(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(max_length=200, unique=True)
     requests_per_minute = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Empty: the default of PARTNER_REQUESTS_PER_MINUTE."
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Empty: the default of PARTNER_REQUESTS_PER_MINUTE.",
     )
     created_at = models.DateTimeField(editable=False)
 

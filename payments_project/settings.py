@@ -285,7 +285,7 @@ UNFOLD = {
             "%3Crect x='2' y='3' width='4' height='2' fill='white'/%3E%3C/svg%3E",
         }
     ],
-    "SHOW_HISTORY": True,
+    "SHOW_HISTORY": False,  # the audit trail is what happened
     "DASHBOARD_CALLBACK": "staff.overview.context",
     "STYLES": [lambda request: static("staff/staff.css")],
     "COMMAND": {"search_callback": "staff.finding.find"},

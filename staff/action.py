@@ -102,6 +102,8 @@ class Action:
     form: ClassVar[type[ReasonForm]] = ReasonForm
     refusals: ClassVar[tuple[type[Exception], ...]] = ()
     is_danger: ClassVar[bool] = False
+    nothing: ClassVar[str] = "It posts nothing to the ledger."
+    """Said where the rehearsal posted no entry."""
 
     def get(self, pk: str) -> Row:
         """The row as it stands, with what the page shows of it."""
@@ -110,6 +112,10 @@ class Action:
     def offers(self, row: Row) -> bool:
         """Whether it makes sense for the row as it stands."""
         raise NotImplementedError
+
+    def is_for(self, user_id: int, row: Row) -> bool:
+        """Whether it is that person's to do, permissions aside."""
+        return True
 
     def facts(self, row: Row) -> dict[str, Any]:
         """What the audit trail keeps of the row, before and after: JSON."""

@@ -32,6 +32,7 @@ from partners.staff import (
     related,
     state,
 )
+from staff.actions import ACTIONS
 from staff.models import Approval, ApprovalStatus, AuditEntry, Outcome
 from wallets.admin import amount
 from webhooks.admin import EVENT_TYPES, SHORT_URL, EndpointAdmin
@@ -53,6 +54,12 @@ APPROVAL_COLOURS = {
 def about(entry: AuditEntry) -> str | None:
     """A link to what it was done to."""
     return link(entry.model.partition(".")[2], entry.object_id, entry.model.partition(".")[2])
+
+
+def subject(approval: Approval) -> str | None:
+    """A link to what it is to be done to."""
+    model = ACTIONS[approval.action].model._meta
+    return link(str(model.model_name), approval.object_id, model.verbose_name)
 
 
 def shown(field: str) -> Any:
@@ -91,6 +98,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 
 @admin.register(Approval)
 class ApprovalAdmin(ReadOnlyAdmin):
+    OBJECT = column("about", subject)
     STATUS = state(APPROVAL_COLOURS)
     list_display = [
         ID, line("summary", "what"), amount("amount"), STATUS, "requested_by", line("reason"),
@@ -101,7 +109,7 @@ class ApprovalAdmin(ReadOnlyAdmin):
     search_fields = ["summary", "reason", "requested_by__username"]
     id_fields = ["id", "object_id"]
     fieldsets = [
-        (None, {"fields": ["id", "summary", amount("amount"), STATUS, PARTNER]}),
+        (None, {"fields": ["id", "summary", OBJECT, amount("amount"), STATUS, PARTNER]}),
         (
             "Request",
             {"fields": ["requested_by", "reason", shown("parameters"), "created_at", "expires_at"]},

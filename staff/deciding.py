@@ -21,6 +21,15 @@ class OfApproval(Action):
     permission = "approval_decide"
     refusals = (Refused,)
 
+    def get(self, pk: str) -> Approval:
+        return Approval.objects.select_related("requested_by").get(pk=pk)
+
+    def is_for(self, user_id: int, row: Row) -> bool:
+        return bool(row.requested_by_id != user_id)
+
+    def details(self, row: Row) -> list[str]:
+        return [row.summary, f"Asked for by {row.requested_by}: {row.reason}"]
+
     def facts(self, row: Row) -> dict[str, Any]:
         return {"status": row.status, "decision_reason": row.decision_reason}
 
@@ -61,6 +70,21 @@ class Reject(OfApproval):
         return Done("The request is rejected.")
 
 
+class Withdraw(OfApproval):
+    name, title, icon = "withdraw", "Withdraw", "undo"
+    means = "Nobody can approve it any more. What was asked for is not done."
+
+    def is_for(self, user_id: int, row: Row) -> bool:
+        return bool(row.requested_by_id == user_id)
+
+    def offers(self, row: Row) -> bool:
+        return bool(row.status == ApprovalStatus.PENDING)
+
+    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+        services.withdraw(row.pk, reason=words["reason"], person=_person(by), now=now)
+        return Done("The request is withdrawn.")
+
+
 class CarryOut(OfApproval):
     """After a crash between the word and the deed."""
 
@@ -96,5 +120,5 @@ def _person(by: Actor) -> Person:
 
 
 ALL: dict[str, Action] = ACTIONS | {
-    action.name: action for action in (Approve(), Reject(), CarryOut())
+    action.name: action for action in (Approve(), Reject(), Withdraw(), CarryOut())
 }

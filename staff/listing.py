@@ -14,7 +14,7 @@ from unfold.utils import parse_date_str
 from partners.staff import PeriodFilter
 
 YEARS = 5
-"""So many years are offered, the latest last."""
+"""So many years are offered at most, from the first row's on."""
 
 
 def tools(request: HttpRequest, changes: Any) -> dict[str, Any]:
@@ -47,14 +47,15 @@ def _drill(request: HttpRequest, changes: Any) -> dict[str, Any] | None:
         query.pop("p", None)
         return {"name": name, "url": f"?{query.urlencode()}"}
 
-    return Drill(first, last, link).shown()
+    oldest = changes.model._default_manager.order_by("pk").values_list(field, flat=True).first()
+    return Drill(first, last, link, since=oldest.year if oldest else timezone.now().year).shown()
 
 
 class Drill:
     """Where the period stands in the calendar: nowhere, a year, a month or a day of it."""
 
-    def __init__(self, first: date | None, last: date | None, link: Any) -> None:
-        self.first, self.last, self.link = first, last, link
+    def __init__(self, first: date | None, last: date | None, link: Any, *, since: int) -> None:
+        self.first, self.last, self.link, self.since = first, last, link, since
 
     def shown(self) -> dict[str, Any]:
         first, last = self.first, self.last
@@ -76,7 +77,8 @@ class Drill:
 
     def _years(self) -> list[dict[str, str]]:
         now = timezone.now().year
-        return [self.link(str(n), *year(n)) for n in range(now - YEARS + 1, now + 1)]
+        first = max(self.since, now - YEARS + 1)
+        return [self.link(str(n), *year(n)) for n in range(first, now + 1)]
 
     def _months(self, of: int) -> list[dict[str, str]]:
         starts = [date(of, n, 1) for n in range(1, 13)]

@@ -73,7 +73,7 @@ class Approval(models.Model):
     objects = ApprovalQuerySet.as_manager()
 
     class Meta:
-        ordering = ["-id"]
+        ordering = ["-created_at"]
         constraints = [
             models.CheckConstraint(
                 condition=Q(decided_by=None) | ~Q(decided_by=F("requested_by")),

@@ -52,6 +52,11 @@ class NotPending(Refused):
         super().__init__(f"The request is {status}: there is nothing to decide.")
 
 
+class NotOwn(Refused):
+    def __init__(self) -> None:
+        super().__init__("Only who asked can withdraw it.")
+
+
 class OwnRequest(Refused):
     """Four eyes; the database refuses it too."""
 
@@ -122,6 +127,20 @@ def decide(
         approval.status = ApprovalStatus.APPROVED if is_approved else ApprovalStatus.REJECTED
         approval.decided_by, approval.decided_at = person.user, now
         approval.decision_reason = reason
+        approval.save()
+        return approval
+
+
+def withdraw(approval_id: UUID, *, reason: str, person: Person, now: datetime) -> Approval:
+    """The pending request has ended early, by who made it. Raises NotOwn, NotPending."""
+    with transaction.atomic(durable=True):
+        approval = Approval.objects.select_for_update().get(id=approval_id)
+        if approval.requested_by_id != person.user.pk:
+            raise NotOwn
+        if approval.status != ApprovalStatus.PENDING:
+            raise NotPending(approval.status)
+        approval.status, approval.decided_at = ApprovalStatus.EXPIRED, now
+        approval.decision_reason = f"Withdrawn: {reason}"[:500]
         approval.save()
         return approval
 

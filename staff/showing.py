@@ -43,7 +43,10 @@ def offered(request: HttpRequest, row: Model) -> list[dict[str, Any]]:
             "url": reverse("staff-act", args=[action.name, row.pk]),
         }
         for action in ALL.values()
-        if action.model is type(row) and person.may(action.permission) and action.offers(row)
+        if action.model is type(row)
+        and person.may(action.permission)
+        and action.is_for(person.user.pk, row)
+        and action.offers(row)
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b32encode
 from collections.abc import Mapping
 from typing import Any
 
@@ -68,9 +69,15 @@ def two_factor(request: HttpRequest) -> HttpResponse:
         "is_verified": user.is_verified(),  # type: ignore[union-attr]
         "is_forced": settings.STAFF_TWO_FACTOR,
         "picture": _picture(device) if is_new else "",
-        "url": device.config_url if is_new else "",
+        "secret": _typed(device) if is_new else "",
     }
     return TemplateResponse(request, "staff/two_factor.html", context)
+
+
+def _typed(device: TOTPDevice) -> str:
+    """The secret as apps take it, in groups of four."""
+    text = b32encode(device.bin_key).decode()
+    return " ".join(text[place : place + 4] for place in range(0, len(text), 4))
 
 
 def _fresh(user: Any) -> TOTPDevice:

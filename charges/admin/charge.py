@@ -88,6 +88,9 @@ class ChargeAdmin(ReadOnlyAdmin):
     search_fields = ["customer_id", "external_charge_id", "description", "idempotency_key"]
     id_fields = ["id", "installment_id", "installment_order_id"]
     processor_fields = ["external_charge_id"]
+    export_fields = [
+        *LEGS, amount("amount_refunded", "refunded"), "external_charge_id", "idempotency_key",
+    ]  # fmt: skip
     fieldsets = [
         (None, {"fields": ["id", STATUS, CUSTOMER, "description", PARTNER]}),
         ("Timeline", {"fields": [TIMELINE]}),

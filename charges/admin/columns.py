@@ -6,12 +6,13 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import TextFilter
 
 from charges import declines
 from charges.models import Charge, ChargeStatus, Outcome, RefundStatus
+from partners.exporting import Shown
 from partners.staff import (
     DANGER,
     ID,
@@ -118,17 +119,19 @@ def category(row: Any) -> SafeString | None:
 
 
 def charge_state(charge: Charge) -> SafeString:
-    """The status, what must be looked at, and the dispute if there is one."""
-    state: SafeString = state_of(COLOURS)(charge)
-    if not charge.dispute_status:
-        return state
-    return format_html("{} {}", state, dispute(charge))
+    """The status, what must be looked at, what went back, and the dispute if there is one."""
+    said: list[Shown] = [state_of(COLOURS)(charge)]
+    if charge.amount_refunded:
+        refunded = "refunded" if charge.refund_status == "full" else "refunded in part"
+        said.append(badge(refunded, {refunded: WARNING}))
+    if charge.dispute_status:
+        said.append(dispute(charge))
+    html = format_html_join(" ", "{}", ((badge,) for badge in said))
+    return Shown.of(html, ", ".join(badge.plain for badge in said))
 
 
-def dispute(charge: Charge) -> SafeString | None:
+def dispute(charge: Charge) -> Shown:
     status = charge.dispute_status
-    if not status:
-        return None
     text = f"dispute: {status}"
     return badge(text, {text: DISPUTE_COLOURS.get(status, INFO)})
 

@@ -55,7 +55,7 @@ class RefundAdmin(ReadOnlyAdmin):
         BY_PARTNER, BY_STATUS, ("refund_to", ChoicesCheckboxFilter), ReviewFilter, CurrencyFilter,
         BY_AMOUNT, BY_PERIOD,
     ]  # fmt: skip
-    processor_fields = ["external_refund_id"]
+    processor_fields = ["external_refund_id", "charge__external_charge_id"]
     search_fields = ["external_refund_id", "reason", "idempotency_key", "charge__customer_id"]
     id_fields = ["id", "charge_id"]
     fieldsets = [
@@ -111,6 +111,7 @@ class DisputeAdmin(ReadOnlyAdmin):
         BY_PARTNER, ("status", AllValuesCheckboxFilter), AnswerFilter, ReviewFilter, CurrencyFilter,
         ("opened_at", BY_PERIOD[1]),
     ]  # fmt: skip
+    processor_fields = ["external_id", "charge__external_charge_id"]
     search_fields = ["external_id", "charge__customer_id"]
     id_fields = ["id", "charge_id"]
     fieldsets = [

@@ -18,6 +18,7 @@ from charges.gateway.refunds import CardRefund
 from charges.models import (
     OPEN,
     WITH_PROCESSOR,
+    CardAttempt,
     Charge,
     Dispute,
     Refund,
@@ -187,12 +188,13 @@ def _flagged(charge_id: UUID) -> list[QuerySet[Any]]:
 
 
 def _evidence_about(charge: Charge, outcome: str) -> str:
-    if not charge.external_charge_id:
+    intent_id = charge.external_charge_id or _spoken_of(charge)
+    if not intent_id:
         if outcome == SUCCEEDED:
             raise EvidenceContradicts("there is no intent.")
         return "There is no intent."
     try:
-        intent = intents.retrieve(charge.external_charge_id)
+        intent = intents.retrieve(intent_id)
         if outcome == FAILED and intent.is_open:
             intent = intents.cancel(intent.id)
     except NotUnderstood as error:
@@ -201,6 +203,12 @@ def _evidence_about(charge: Charge, outcome: str) -> str:
         raise ProcessorAway from error
     _check(difference(charge, intent), intent, outcome)
     return f"{intent.id} is {intent.status}: {money.spoken(intent.amount, intent.currency)}."
+
+
+def _spoken_of(charge: Charge) -> str:
+    """The intent that the processor last named: one that differs is not stored as the charge's."""
+    named = CardAttempt.objects.filter(charge=charge, refund=None).exclude(external_id="")
+    return named.order_by("-id").values_list("external_id", flat=True).first() or ""
 
 
 def _begun(row: Charge | Refund, now: datetime) -> int:

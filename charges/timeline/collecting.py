@@ -161,6 +161,13 @@ def _released(story: Story) -> str:
     return f" {story.money(held)} were released in the wallet." if held else ""
 
 
+KINDS = {
+    declines.Category.OURS: "Not the card's fault",
+    declines.Category.AUTHENTICATION: "An authentication decline",
+    declines.Category.UNKNOWN: "An unknown decline",
+}
+
+
 def _failed(story: Story, at: datetime) -> Iterator[Entry]:
     failure = story.charge.failure or {}
     known = declines.look_up(
@@ -168,11 +175,12 @@ def _failed(story: Story, at: datetime) -> Iterator[Entry]:
         story.charge.failure_decline_code,
         story.charge.failure_advice_code,
     )
+    kind = KINDS.get(known.category, f"A {known.category} decline")
     yield Entry(
         at,
         "failed",
-        f"The charge failed: {failure.get('message')} {known.meaning} A {known.category} "
-        f"decline: {declines.MEANING[known.category]}{_released(story)}",
+        f"The charge failed: {failure.get('message')} {known.meaning} "
+        f"{kind}: {declines.MEANING[known.category]}{_released(story)}",
         {**failure, "next_attempt_at": time(failure.get("next_attempt_at"))},
     )
     if story.charge.is_owned and (outlook := collection.owner().outlook(story.charge)):

@@ -36,7 +36,7 @@ def column(name: str, show: Column, *, ordering: str | None = None) -> Column:
     return shown
 
 
-def badge(value: str, colours: dict[str, str]) -> SafeString:
+def badge(value: str, colours: dict[str, str]) -> Shown:
     """The state in its colour; grey when it has none."""
     label: SafeString = display_for_label((value, value.replace("_", " ")), "-", colours)
     return Shown.of(label, value)

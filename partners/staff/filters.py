@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, time
 from typing import TypeVar
 
+from django.contrib import messages
 from django.db import models
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
@@ -25,7 +26,11 @@ class PeriodFilter(RangeDateFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[M]) -> QuerySet[M]:
         for edge, lookup, moment in (("from", "gte", time.min), ("to", "lte", time.max)):
-            day = parse_date_str(self.used_parameters.get(f"{self.field_path}_{edge}"))
+            text = (self.used_parameters.get(f"{self.field_path}_{edge}") or "").strip()
+            day = parse_date_str(text)
+            if day is None and text:
+                messages.error(request, f"{text} is no date like 2026-12-31: nothing matches.")
+                return queryset.none()
             if day is not None:
                 limit = datetime.combine(day, moment, timezone.get_current_timezone())
                 queryset = queryset.filter(**{f"{self.field_path}__{lookup}": limit})

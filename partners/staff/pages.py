@@ -59,6 +59,8 @@ class RowAdmin(ModelAdmin):
     list_select_related: ClassVar[Any] = ("partner",)
     id_fields: Sequence[str] = ("id",)
     processor_fields: Sequence[str] = ()
+    export_fields: Sequence[str | Column] = ()
+    """What a file has beside the columns of the list."""
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[M], search_term: str
@@ -96,7 +98,7 @@ class RowAdmin(ModelAdmin):
             changes = self.get_changelist_instance(request)
         except IncorrectLookupParameters:
             return HttpResponseRedirect("./?e=1")  # as the list itself does
-        columns = [*self.get_list_display(request), *self._currency()]
+        columns = [*self.get_list_display(request), *self.export_fields, *self._currency()]
         header = [str(label_for_field(name, self.model, self)) for name in columns]
         cells = [name if callable(name) else attrgetter(name) for name in columns]
         rows = changes.get_queryset(request).iterator(CHUNK)

@@ -9,7 +9,7 @@ from django import forms
 from unfold.widgets import UnfoldAdminSingleDateWidget
 
 from charges.services import ProcessorAway
-from installments import services
+from installments import planning, schedule, services
 from installments.models import UNPAID, Installment, InstallmentOrder, OrderStatus
 from installments.planning import InvalidSchedule
 from installments.serializers import InstallmentResource, OrderResource
@@ -103,6 +103,8 @@ class Collect(OfPart):
         "posted if the card pays; if it does not, nothing is posted."
     )
 
+    nothing = "Neither the wallet nor a card covers it now: it would fail and post nothing."
+
     def offers(self, row: Row) -> bool:
         return row.status in UNPAID and row.order.status in (S.ACTIVE, S.DEFAULTED)
 
@@ -111,11 +113,15 @@ class Collect(OfPart):
 
     def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
         part = services.process_installment(installment_id=row.pk, by=by, now=now)
-        return Done(f"The part is {part.status}.")
+        charge = part.charge
+        if charge is None or charge.failure is None:
+            return Done(f"The part is {part.status}.")
+        code = charge.failure_decline_code or charge.failure_code
+        return Done(f"It was not paid ({code}): the part is {part.status}.")
 
 
 class RescheduleForm(ReasonForm):
-    due_date = forms.DateField(widget=UnfoldAdminSingleDateWidget)
+    due_date = forms.DateField(widget=UnfoldAdminSingleDateWidget, help_text="Like 2026-12-31.")
     field_order = ["due_date", "reason"]
 
     def first_words(self, row: Row) -> dict[str, date]:
@@ -130,6 +136,11 @@ class Reschedule(OfPart):
 
     def offers(self, row: Row) -> bool:
         return row.status in UNPAID and row.order.status in (S.PENDING, S.ACTIVE, S.PAUSED)
+
+    def rehearse(self, row: Row, words: Words, now: datetime) -> list[LedgerEntry]:
+        today = schedule.local_date(now, row.order.timezone)
+        planning.check_due_date(words["due_date"], today, "due_date")
+        return []
 
     def summary(self, row: Row, words: Words) -> str:
         return f"Reschedule {row} to {words['due_date']}"

@@ -341,18 +341,25 @@ def test_a_part_is_moved_to_another_day(fay, order):
     assert AuditEntry.objects.get(action="reschedule").after["due_date"] == day.isoformat()
 
 
-@pytest.mark.parametrize("day", ["", "soon", "2020-01-01", "0000-00-00"])
-def test_a_day_without_sense_is_refused_in_words(fay, order, day):
+@pytest.mark.parametrize("day", ["", "soon", "2020-01-01", "0000-00-00", "9999-12-31"])
+def test_a_day_without_sense_is_refused_before_it_is_confirmed(fay, order, day):
     part = order.installments.first()
 
     answer = fay.review("reschedule", part, due_date=day)
-    if answer.context["form"].is_valid():
-        answer = fay.confirm(answer)
-        assert said(answer)
-    else:
-        assert answer.context["form"].errors["due_date"]
 
+    assert "table" not in answer.context
+    assert answer.context["form"].errors
     assert Installment.objects.get(id=part.id).due_date == part.due_date > date(2020, 1, 1)
+
+
+def test_a_part_that_nobody_can_pay_says_so_before_and_after(fay, order, api):
+    api.post("/wallets/ada/debit", {"amount": "5000.00"})
+    page = fay.review("collect", order.installments.first())
+
+    answer = fay.confirm(page)
+
+    assert "Neither the wallet nor a card covers it now" in text(page)
+    assert "It was not paid (insufficient_funds)" in said(answer)[0]
 
 
 # Deliveries and keys -----------------------------------------------------------------------------

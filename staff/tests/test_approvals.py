@@ -231,6 +231,38 @@ def test_the_token_of_a_deed_to_come_cannot_be_taken_before(fay, gil, asked, wal
     assert balance() == 500100
 
 
+def test_who_asked_is_offered_to_withdraw_and_nothing_else(fay, gil, asked):
+    offered = {name for name in ("approve", "reject", "withdraw") if fay.is_offered(name, asked)}
+    others = {name for name in ("approve", "reject", "withdraw") if gil.is_offered(name, asked)}
+
+    assert (offered, others) == ({"withdraw"}, {"approve", "reject"})
+
+
+def test_a_request_that_was_withdrawn_is_over(fay, gil, asked):
+    page = gil.review("approve", asked)
+    fay.act("withdraw", asked, reason="A mistake.")
+
+    answer = gil.confirm(page)
+
+    assert "makes no sense here any more" in said(answer)[0]
+    assert (balance(), Approval.objects.get().decision_reason) == (500000, "Withdrawn: A mistake.")
+
+
+def test_nobody_withdraws_anothers_request(gil, asked):
+    gil.act("withdraw", asked)
+
+    assert Approval.objects.get().status == "pending"
+
+
+def test_the_latest_request_stands_on_top(fay, wallet):
+    for amount in ("1100", "1200", "1300"):
+        fay.act("credit", wallet, amount=amount)
+
+    shown = fay.get("/admin/staff/approval/").context["cl"].result_list
+
+    assert [row.amount for row in shown] == [130000, 120000, 110000]
+
+
 def test_the_trail_says_that_it_was_asked_for(asked):
     entry = AuditEntry.objects.get(action="credit")
 

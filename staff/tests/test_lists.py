@@ -107,6 +107,7 @@ def test_the_calendar_leads_from_years_to_days(fay, charge):
     one = fay.get(CHARGES + links(days)[day])
 
     assert {row.pk for row in one.context["cl"].result_list} == {charge.pk}
+    assert set(links(years)) == {year}
     names = [step["name"] for step in one.context["drill"]["path"]]
     assert names == ["All dates", year, charge.created_at.strftime("%B")]
 
@@ -117,6 +118,20 @@ def test_another_month_is_empty(fay, charge):
     assert list(shown.context["cl"].result_list) == []
     assert shown.context["drill"]["here"] == "February"
     assert len(shown.context["drill"]["below"]) == 29
+
+
+def test_a_day_that_is_none_matches_nothing_and_says_so(fay, charge):
+    shown = fay.get(CHARGES, created_at_from="24.11.2026")
+
+    assert list(shown.context["cl"].result_list) == []
+    assert "24.11.2026 is no date like 2026-12-31" in text(shown)
+
+
+def test_a_file_of_charges_has_their_legs_and_intent(fay, charge):
+    (row,) = table(fay.get(f"{CHARGES}export"))
+
+    assert (row["by wallet"], row["by card"], row["refunded"]) == ("50.00", "100.00", "0.00")
+    assert row["external charge id"] == charge.external_charge_id
 
 
 @pytest.mark.parametrize("query", ["foo=bar", "partner__id__exact=x", "is_active__exact=zz"])
