@@ -65,6 +65,21 @@ def test_a_decision_is_on_record_with_who_why_and_what_the_processor_said(differ
     assert "succeeded: 70.01 USD" in kept.evidence
 
 
+def test_an_intent_that_differed_from_its_beginning_is_looked_at_and_canceled(
+    partner, poor_ada, sandbox, now
+):
+    """It was never stored as the charge's, but the processor named it."""
+    sandbox.fault("wrong_amount", path="/payment_intents$")
+    made = create(partner, now)
+    assert (made.status, made.external_charge_id) == ("unknown", None)
+
+    resolve(made.id, "failed", now)
+
+    theirs = client().v1.payment_intents.list(params={"limit": 1}).data[0]
+    assert theirs.status == "canceled"
+    assert theirs.id in Resolution.objects.get().evidence
+
+
 @pytest.fixture
 def unsure(partner, poor_ada, sandbox, now):
     """A charge of which nobody knows whether it was paid, at the end of its ladder."""
