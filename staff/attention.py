@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from charges.models import Charge, Dispute, Refund
+from partners.staff import may_see
 from staff.models import Approval
 from webhooks.models import Endpoint
 
@@ -79,11 +80,5 @@ def waiting(request: HttpRequest) -> list[tuple[Concern, int]]:
 
 
 def _counted(request: HttpRequest) -> list[tuple[Concern, int]]:
-    seen = [
-        concern
-        for concern in CONCERNS
-        if request.user.has_perm(
-            f"{concern.model._meta.app_label}.view_{concern.model._meta.model_name}"
-        )
-    ]
+    seen = [concern for concern in CONCERNS if may_see(request, concern.model)]
     return [(concern, count) for concern in seen if (count := concern.count())]

@@ -12,6 +12,7 @@ from unfold.dataclasses import SearchResult
 
 from charges.models import Charge, Dispute, Refund
 from installments.models import Installment, InstallmentOrder
+from partners.staff import may_see
 from wallets.models import LedgerTransaction, Wallet
 from webhooks.models import Delivery, Event
 
@@ -27,7 +28,7 @@ MANY = 10
 def find(request: HttpRequest, _lowered: str) -> list[SearchResult]:
     """Rows that are exactly what was typed, of lists that the person may see: index look-ups."""
     term = request.GET.get("s", "").strip()
-    return [_result(row) for model, rows in _wanted(term) if _may_see(request, model)
+    return [_result(row) for model, rows in _wanted(term) if may_see(request, model)
             for row in model._default_manager.filter(rows)[:MANY]]  # fmt: skip
 
 
@@ -37,11 +38,6 @@ def _wanted(term: str) -> Iterator[tuple[type[Model], Q]]:
     except ValueError:
         model, field = BY_STRIPE.get(term[:3], (Wallet, "customer_id"))
         yield model, Q(**{field: term})
-
-
-def _may_see(request: HttpRequest, model: type[Model]) -> bool:
-    meta = model._meta
-    return request.user.has_perm(f"{meta.app_label}.view_{meta.model_name}")
 
 
 def _result(row: Model) -> SearchResult:

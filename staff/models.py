@@ -127,7 +127,7 @@ class AuditEntry(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        verbose_name_plural = "audit trail"
+        verbose_name_plural = "audit entries"
         permissions = PERMISSIONS
         indexes = [
             models.Index(fields=["model", "object_id", "-id"], name="staff_auditentry_object"),

@@ -21,6 +21,7 @@ from charges.models import Charge
 from installments.admin.columns import freshness
 from installments.models import Installment, InstallmentOrder, Sweep
 from partners.models import Partner
+from partners.staff import may_see
 from staff import attention, figures
 from staff.figures import Rows, Scope
 from wallets import money
@@ -79,22 +80,18 @@ class Overview:
         are left out.
         """
         sections: dict[str, Any] = {"attention": self._attention()}
-        if self._may_see(Charge):
+        if may_see(self.request, Charge):
             outcomes = figures.outcomes(self.scope)
             sections |= {"collected": self._collected(), "outcomes": self._outcomes(outcomes)}
-        if self._may_see(InstallmentOrder):
+        if may_see(self.request, InstallmentOrder):
             sections["orders"] = self._orders()
-        if self._may_see(Installment):
+        if may_see(self.request, Installment):
             sections |= {"upcoming": self._upcoming(), "past_due": self._past_due()}
-        if self._may_see(Delivery):
+        if may_see(self.request, Delivery):
             sections["webhooks"] = self._webhooks()
-        if self._may_see(Sweep):
+        if may_see(self.request, Sweep):
             sections["operation"] = self._operation()
         return sections
-
-    def _may_see(self, model: type[Model]) -> bool:
-        meta = model._meta
-        return self.request.user.has_perm(f"{meta.app_label}.view_{meta.model_name}")
 
     def _list(self, model: type[Model], **query: object) -> str:
         """The list behind a number, of the same partner."""

@@ -33,6 +33,7 @@ from partners.staff.pages import (
     ReadOnlyInline,
     RowAdmin,
     exported,
+    may_see,
     related,
 )
 
@@ -63,6 +64,7 @@ __all__ = [
     "flagged",
     "line",
     "link",
+    "may_see",
     "related",
     "short",
     "state",

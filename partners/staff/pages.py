@@ -35,6 +35,12 @@ exported = Signal()
 """A list of the sender's rows was taken as a file, by the `request`."""
 
 
+def may_see(request: HttpRequest, model: type[models.Model]) -> bool:
+    """Whether the person may open the model's list."""
+    meta = model._meta
+    return request.user.has_perm(f"{meta.app_label}.view_{meta.model_name}")
+
+
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not generic at run time
     """Counts no more than COUNTED rows: a list of millions opens like a short one."""
 
