@@ -26,6 +26,12 @@ FROM charges_charge c
 WHERE succeeded_at >= %(start)s AND succeeded_at < %(end)s AND {OF_PARTNER.format("c")}
 GROUP BY 1, 2 ORDER BY 1, 2
 """
+REFUNDED = f"""
+SELECT currency, count(*) AS count, sum(amount) AS amount FROM charges_refund r
+WHERE status = 'succeeded' AND succeeded_at >= %(start)s AND succeeded_at < %(end)s
+    AND {OF_PARTNER.format("r")}
+GROUP BY 1
+"""
 OUTCOMES = f"""
 SELECT status, coalesce(nullif(failure_decline_code, ''), failure_code) AS code, count(*) AS count
 FROM charges_charge c
@@ -92,6 +98,12 @@ class Scope:
 def collected(scope: Scope) -> Rows:
     """By currency and day: how many charges, and minor units by wallet and by card."""
     return _rows(COLLECTED, scope.parameters)
+
+
+def refunded(scope: Scope) -> dict[str, tuple[int, int]]:
+    """By currency: how many refunds, and minor units that went back."""
+    rows = _rows(REFUNDED, scope.parameters)
+    return {row["currency"]: (row["count"], int(row["amount"])) for row in rows}
 
 
 def outcomes(scope: Scope) -> Rows:

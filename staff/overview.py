@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date, timedelta
-from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,14 +15,13 @@ from django.urls import reverse
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from charges.models import Charge
+from charges.models import Charge, Refund
 from installments.admin.columns import freshness
 from installments.models import Installment, InstallmentOrder, Sweep
 from partners.models import Partner
 from partners.staff import may_see
-from staff import attention, figures
+from staff import attention, charts, figures
 from staff.figures import Rows, Scope
-from wallets import money
 from wallets.admin import amount_text
 from webhooks.models import Delivery, DeliveryStatus, Endpoint
 
@@ -32,9 +29,6 @@ PERIODS = [("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "A yea
 USUAL = "30"
 AGES = ["up to 7 days", "8 to 30 days", "31 to 90 days", "more than 90 days"]
 EDGES = [(0, 7), (8, 30), (31, 90), (91, None)]
-WALLET, CARD, DUE = "#3b82f6", "#a855f7", "#f59e0b"
-"""Read well on white and on black."""
-LEGS = [("Wallet", "wallet", WALLET), ("Card", "card", CARD)]
 
 
 class ScopeForm(forms.Form):
@@ -67,7 +61,7 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "title": "Overview",
         "scope_form": form,
         "overview": page.sections(),
-        "chart_options": options(),
+        "chart_options": charts.options(),
     }
 
 
@@ -112,6 +106,8 @@ class Overview:
         ]
 
     def _collected(self) -> list[dict[str, Any]]:
+        """Before refunds, which stand beside it."""
+        back = figures.refunded(self.scope)
         days = [
             self.scope.first + timedelta(days=n)
             for n in range((self.scope.last - self.scope.first).days + 1)
@@ -120,6 +116,14 @@ class Overview:
             {
                 "currency": currency,
                 "total": _sum(rows, currency, "wallet", "card"),
+                "refunds": f"{back.get(currency, (0, 0))[0]:,}",
+                "refunded": amount_text(back.get(currency, (0, 0))[1], currency),
+                "refunds_url": self._list(
+                    Refund,
+                    status__exact="succeeded",
+                    currency=currency,
+                    **self._period("succeeded_at"),
+                ),
                 "wallet": _sum(rows, currency, "wallet"),
                 "card": _sum(rows, currency, "card"),
                 "count": f"{sum(row['count'] for row in rows):,}",
@@ -129,7 +133,7 @@ class Overview:
                     currency=currency,
                     **self._period("succeeded_at"),
                 ),
-                "chart": _bars(days, rows, currency, *LEGS),
+                "chart": charts.bars(days, rows, currency, *charts.LEGS),
             }
             for currency, rows in _by_currency(figures.collected(self.scope))
         ]
@@ -188,7 +192,7 @@ class Overview:
                     due_date_to=days[-1],
                     currency=currency,
                 ),
-                "chart": _bars(days, rows, currency, ("Due", "amount", DUE)),
+                "chart": charts.bars(days, rows, currency, charts.DUE),
             }
             for currency, rows in _by_currency(figures.upcoming(self.scope))
         ]
@@ -259,41 +263,3 @@ def _by_currency(rows: Rows) -> Iterable[tuple[str, Rows]]:
 
 def _sum(rows: Rows, currency: str, *fields: str) -> str:
     return amount_text(sum(int(row[name]) for row in rows for name in fields), currency)
-
-
-def _bars(days: list[date], rows: Rows, currency: str, *series: tuple[str, str, str]) -> str:
-    """Chart.js data: a bar a day, the series on top of each other, in units of the currency."""
-    by_day = {row["day"]: row for row in rows}
-    return json.dumps(
-        {
-            "labels": [f"{day:%b} {day.day}" for day in days],
-            "datasets": [
-                {
-                    "label": label,
-                    "backgroundColor": colour,
-                    "data": [_units(by_day.get(day), field, currency) for day in days],
-                }
-                for label, field, colour in series
-            ],
-        }
-    )
-
-
-def _units(row: dict[str, Any] | None, field: str, currency: str) -> float:
-    """For the height of a bar alone."""
-    return float(Decimal(money.text(int(row[field]), currency))) if row else 0.0
-
-
-def options() -> str:
-    """Chart.js options: stacked, a legend, no animation that a test or an eye would wait for."""
-    axis = {"stacked": True, "grid": {"display": False}, "ticks": {"color": "#9ca3af"}}
-    return json.dumps(
-        {
-            "animation": False,
-            "responsive": True,
-            "maintainAspectRatio": False,
-            "maxBarThickness": 24,
-            "plugins": {"legend": {"align": "end", "labels": {"boxWidth": 10, "color": "#9ca3af"}}},
-            "scales": {"x": axis, "y": {**axis, "grid": {"display": True}, "beginAtZero": True}},
-        }
-    )

@@ -53,7 +53,7 @@ class RefundAdmin(ReadOnlyAdmin):
     ]
     list_filter = [
         BY_PARTNER, BY_STATUS, ("refund_to", ChoicesCheckboxFilter), ReviewFilter, CurrencyFilter,
-        BY_AMOUNT, BY_PERIOD,
+        BY_AMOUNT, BY_PERIOD, ("succeeded_at", BY_PERIOD[1]),
     ]  # fmt: skip
     processor_fields = ["external_refund_id", "charge__external_charge_id"]
     search_fields = ["external_refund_id", "reason", "idempotency_key", "charge__customer_id"]

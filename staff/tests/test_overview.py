@@ -60,6 +60,8 @@ def numbers(sections):
     """(where, count, link) of every number of the page that has one."""
     for money in [*sections["collected"], *sections["upcoming"]]:
         yield money["currency"], money["count"], money["url"]
+    for money in sections["collected"]:
+        yield "refunds", money["refunds"], money["refunds_url"]
     for name in ("states", "declines"):
         yield from sections["outcomes"][name]
     yield from sections["webhooks"]["states"]
@@ -89,6 +91,15 @@ def test_currencies_stand_side_by_side(root, lively):
     assert totals == {
         "USD": ("$230.00", "$130.00", "$100.00"), "EUR": ("€7.00", "€7.00", "€0.00"),
     }  # fmt: skip
+
+
+def test_refunds_stand_beside_what_was_collected(root, lively):
+    made = Charge.objects.filter(status="succeeded", currency="USD", wallet_amount=3000).get()
+    lively.post(f"/charges/{made.id}/refunds", {"amount": "12.50"})
+
+    shown = {m["currency"]: (m["total"], m["refunded"]) for m in overview(root)["collected"]}
+
+    assert shown == {"USD": ("$230.00", "$12.50"), "EUR": ("€7.00", "€0.00")}
 
 
 def test_the_rate_counts_what_ended(root, lively):
