@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
@@ -28,6 +29,16 @@ def read(api):
         return [event["id"] for event in answer.json()["results"]]
 
     return read
+
+
+def settled():
+    """All events so far are in the feed: no transaction of the whole cluster, of tests beside this
+    one too, is older than theirs.
+    """
+    deadline = time.monotonic() + 30
+    while Event.objects.after(None).count() < Event.objects.count():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_an_event_is_shown_as_it_was_sent(api, publish):
@@ -57,6 +68,7 @@ def test_without_after_it_is_a_list_newest_first_with_filters(api, publish):
 
 def test_with_after_it_goes_on_from_there_oldest_first(publish, read):
     made = [str(publish().id) for _ in range(5)]
+    settled()
 
     assert read(after=START) == made
     assert read(after=made[1]) == made[2:]
@@ -65,6 +77,7 @@ def test_with_after_it_goes_on_from_there_oldest_first(publish, read):
 
 def test_following_the_links_sees_everything_once(api, publish):
     made = [str(publish().id) for _ in range(7)]
+    settled()
     seen, link = [], f"/events?after={START}&limit=3"
     while page := api.get(link).json():
         seen += [event["id"] for event in page["results"]]
@@ -75,6 +88,7 @@ def test_following_the_links_sees_everything_once(api, publish):
     assert seen == made
     assert page["next"].endswith(f"after={made[-1]}&limit=3")
     later = publish()
+    settled()
     assert [e["id"] for e in api.get(link).json()["results"]] == [str(later.id)]
 
 
@@ -97,6 +111,7 @@ def test_an_event_that_is_committed_late_is_not_missed(partner, publish, read):
     before = read(after=START)
     may_commit.set()
     thread.join(10)
+    settled()
 
     everything = read(after=START)
     assert before == []
@@ -106,6 +121,7 @@ def test_an_event_that_is_committed_late_is_not_missed(partner, publish, read):
 
 def test_another_partners_events_are_not_there(api, publish, other_partner, read):
     theirs = publish(owner=other_partner)
+    settled()
 
     assert read(after=START) == []
     assert api.get(f"/events/{theirs.id}").status_code == 404
@@ -126,6 +142,7 @@ def test_a_wrong_limit_or_filter_is_refused_in_the_feed_too(api):
 def test_the_feed_takes_filters(publish, read):
     publish()
     failed = publish("charge.failed")
+    settled()
 
     assert read(after=START, type="charge.failed") == [str(failed.id)]
     assert json.loads(failed.data)
