@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 from django import forms
@@ -87,6 +87,11 @@ class AmountForm(ReasonForm):
 
 def choice(*choices: tuple[str, str], help_text: str = "") -> forms.ChoiceField:
     return forms.ChoiceField(choices=choices, widget=UnfoldAdminSelectWidget, help_text=help_text)
+
+
+def kept(resource: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """Those members of a resource of the API that the audit trail keeps."""
+    return {name: value for name, value in resource.items() if name in names}
 
 
 class Action:

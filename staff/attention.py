@@ -7,11 +7,13 @@ from datetime import datetime
 
 from django.db.models import Min, Model, Q
 from django.http import HttpRequest
-from django.urls import reverse
 
+from charges.admin.columns import NEEDS_REVIEW
+from charges.admin.refunds import ANSWER_NEEDED
 from charges.models import Charge, Dispute, Refund
-from partners.staff import may_see
+from partners.staff import address, may_see
 from staff.models import Approval
+from webhooks.admin import DISABLED_BY_US
 from webhooks.models import Endpoint
 
 MANY = 100
@@ -44,28 +46,27 @@ class Concern:
 
     @property
     def url(self) -> str:
-        meta = self.model._meta
-        return reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist") + f"?{self.query}"
+        return f"{address(self.model, 'changelist')}?{self.query}"
 
 
 CONCERNS = [
     Concern(
         "Requests to approve", Approval, Q(status="pending"), "status__exact=pending", "expires_at"
     ),
-    Concern("Charges to review", Charge, ~Q(needs_review=""), "review=needed"),
-    Concern("Refunds to review", Refund, ~Q(needs_review=""), "review=needed"),
+    Concern("Charges to review", Charge, NEEDS_REVIEW, "review=needed"),
+    Concern("Refunds to review", Refund, NEEDS_REVIEW, "review=needed"),
     Concern(
         "Disputes to answer",
         Dispute,
-        Q(status__endswith="needs_response"),
+        ANSWER_NEEDED,
         "answer=needed",
         "evidence_due_at",
     ),
     Concern(
         "Endpoints that were disabled",
         Endpoint,
-        Q(partner__isnull=False, is_active=False, deleted_at=None) & ~Q(disabled_reason=""),
-        "state=disabled",
+        DISABLED_BY_US,
+        "state=disabled+by+us",
     ),
 ]
 

@@ -24,6 +24,9 @@ class OfApproval(Action):
     def get(self, pk: str) -> Approval:
         return Approval.objects.select_related("requested_by").get(pk=pk)
 
+    def offers(self, row: Row) -> bool:
+        return bool(row.status == ApprovalStatus.PENDING)
+
     def is_for(self, user_id: int, row: Row) -> bool:
         return bool(row.requested_by_id != user_id)
 
@@ -41,9 +44,6 @@ class Approve(OfApproval):
     name, title, icon = "approve", "Approve", "check"
     means = "What was asked for is done now, in your name and on your word."
 
-    def offers(self, row: Row) -> bool:
-        return bool(row.status == ApprovalStatus.PENDING)
-
     def rehearse(self, row: Row, words: Words, now: datetime) -> list[LedgerEntry]:
         return _rehearse(row, now)
 
@@ -60,9 +60,6 @@ class Reject(OfApproval):
     means = "What was asked for is not done."
     is_danger = True
 
-    def offers(self, row: Row) -> bool:
-        return bool(row.status == ApprovalStatus.PENDING)
-
     def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
         services.decide(
             row.pk, is_approved=False, reason=words["reason"], person=_person(by), now=now
@@ -76,9 +73,6 @@ class Withdraw(OfApproval):
 
     def is_for(self, user_id: int, row: Row) -> bool:
         return bool(row.requested_by_id == user_id)
-
-    def offers(self, row: Row) -> bool:
-        return bool(row.status == ApprovalStatus.PENDING)
 
     def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
         services.withdraw(row.pk, reason=words["reason"], person=_person(by), now=now)
@@ -104,11 +98,7 @@ class CarryOut(OfApproval):
 
 
 def _rehearse(approval: Approval, now: datetime) -> list[LedgerEntry]:
-    action = ACTIONS[approval.action]
-    row = action.get(str(approval.object_id))
-    form = action.form(row, approval.parameters)
-    if not form.is_valid():
-        raise Refused("What was asked for is not possible any more.")
+    action, row, form = services.asked_for(approval)
     try:
         return action.rehearse(row, form.cleaned_data, now)
     except action.refusals as refusal:

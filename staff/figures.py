@@ -84,6 +84,10 @@ class Scope:
     now: datetime
 
     @property
+    def days(self) -> list[date]:
+        return [self.first + timedelta(days=n) for n in range((self.last - self.first).days + 1)]
+
+    @property
     def parameters(self) -> dict[str, Any]:
         return {
             "start": self.first,

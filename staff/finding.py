@@ -7,12 +7,11 @@ from uuid import UUID
 
 from django.db.models import Model, Q
 from django.http import HttpRequest
-from django.urls import reverse
 from unfold.dataclasses import SearchResult
 
 from charges.models import Charge, Dispute, Refund
 from installments.models import Installment, InstallmentOrder
-from partners.staff import may_see
+from partners.staff import address, may_see
 from wallets.models import LedgerTransaction, Wallet
 from webhooks.models import Delivery, Event
 
@@ -41,10 +40,9 @@ def _wanted(term: str) -> Iterator[tuple[type[Model], Q]]:
 
 
 def _result(row: Model) -> SearchResult:
-    meta = row._meta
     return SearchResult(
         title=str(row),
-        description=str(meta.verbose_name).capitalize(),
-        link=reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk]),
+        description=str(row._meta.verbose_name).capitalize(),
+        link=address(type(row), "change", row.pk),
         icon="data_object",
     )

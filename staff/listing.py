@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import calendar
-from datetime import MAXYEAR, date, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils import timezone
 from unfold.utils import parse_date_str
 
-from partners.staff import PeriodFilter
+from partners.staff import PeriodFilter, address
 
 YEARS = 5
 """So many years are offered at most, from the first row's on."""
@@ -19,8 +18,7 @@ YEARS = 5
 
 def tools(request: HttpRequest, changes: Any) -> dict[str, Any]:
     """The context of the template; exports only for those who may."""
-    meta = changes.opts
-    export = reverse(f"admin:{meta.app_label}_{meta.model_name}_export")
+    export = address(changes.model, "export")
     query = request.GET.urlencode()
     may_export = request.user.has_perm("staff.export")
     return {
@@ -91,7 +89,7 @@ class Drill:
 
 
 def year(of: int) -> tuple[date, date]:
-    return date(min(of, MAXYEAR), 1, 1), date(min(of, MAXYEAR), 12, 31)
+    return date(of, 1, 1), date(of, 12, 31)
 
 
 def month(of: date) -> tuple[date, date]:

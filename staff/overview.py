@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 from django import forms
 from django.db.models import Model
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminSelectWidget
 
@@ -19,7 +18,7 @@ from charges.models import Charge, Refund
 from installments.admin.columns import freshness
 from installments.models import Installment, InstallmentOrder, Sweep
 from partners.models import Partner
-from partners.staff import may_see
+from partners.staff import address, may_see
 from staff import attention, charts, figures
 from staff.figures import Rows, Scope
 from wallets.admin import amount_text
@@ -89,11 +88,9 @@ class Overview:
 
     def _list(self, model: type[Model], **query: object) -> str:
         """The list behind a number, of the same partner."""
-        meta = model._meta
         if self.scope.partner_id:
             query["partner__id__exact"] = self.scope.partner_id
-        path = reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
-        return f"{path}?{urlencode(query, doseq=True)}" if query else path
+        return f"{address(model, 'changelist')}?{urlencode(query, doseq=True)}"
 
     def _period(self, field: str) -> dict[str, date]:
         return {f"{field}_from": self.scope.first, f"{field}_to": self.scope.last}
@@ -108,10 +105,6 @@ class Overview:
     def _collected(self) -> list[dict[str, Any]]:
         """Before refunds, which stand beside it."""
         back = figures.refunded(self.scope)
-        days = [
-            self.scope.first + timedelta(days=n)
-            for n in range((self.scope.last - self.scope.first).days + 1)
-        ]
         return [
             {
                 "currency": currency,
@@ -133,7 +126,7 @@ class Overview:
                     currency=currency,
                     **self._period("succeeded_at"),
                 ),
-                "chart": charts.bars(days, rows, currency, *charts.LEGS),
+                "chart": charts.bars(self.scope.days, rows, currency, *charts.LEGS),
             }
             for currency, rows in _by_currency(figures.collected(self.scope))
         ]
@@ -243,7 +236,7 @@ class Overview:
                 (sweep.name, freshness(sweep), sweep.finished_at, sweep.collected)
                 for sweep in sweeps
             ],
-            "sweeps_url": self._list(Sweep).partition("?")[0],
+            "sweeps_url": address(Sweep, "changelist"),
             "backlog": [
                 (name, f"{count:,}") for name, count in figures.backlog(self.scope.now).items()
             ],

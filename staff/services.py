@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -152,13 +152,19 @@ def carry_out_approved(approval: Approval, *, person: Person, now: datetime) -> 
     """
     if approval.requested_by_id == person.user.pk:
         raise OwnRequest
+    action, row, form = asked_for(approval)
+    token = uuid5(approval.id, "carried out")
+    return carry_out(action, row, form, token=token, person=person, approval=approval, now=now)
+
+
+def asked_for(approval: Approval) -> tuple[Action, Row, ReasonForm]:
+    """The action, its row as it stands and its valid form. Raises Refused."""
     action = ACTIONS[approval.action]
     row = action.get(str(approval.object_id))
     form = action.form(row, approval.parameters)
     if not form.is_valid():
         raise Refused("What was asked for is not possible any more.")
-    token = uuid5(approval.id, "carried out")
-    return carry_out(action, row, form, token=token, person=person, approval=approval, now=now)
+    return action, row, form
 
 
 def expire_approvals(*, now: datetime) -> int:
@@ -169,7 +175,6 @@ def expire_approvals(*, now: datetime) -> int:
 
 def note(
     *,
-    token: UUID,
     actor: Actor,
     action: str,
     model: str,
@@ -179,7 +184,7 @@ def note(
 ) -> None:
     """Something that was done elsewhere in the admin is in the audit trail: a step."""
     AuditEntry.objects.create(
-        token=token,
+        token=uuid4(),
         actor=actor.name,
         request_id=actor.request_id,
         action=action,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.contrib.auth.models import User
@@ -11,7 +10,6 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.utils import timezone
 from structlog.contextvars import get_contextvars
-from uuid_utils.compat import uuid7
 
 from partners import actors
 from partners.actors import Actor
@@ -25,57 +23,37 @@ def note_edit(*, instance: LogEntry, created: bool, **_: Any) -> None:
     kind = instance.content_type
     if not created or kind is None:
         return
-    services.note(
-        token=_token(),
-        actor=_actor(instance.user.get_username()),
-        action=VERBS.get(instance.action_flag, "change"),
-        model=f"{kind.app_label}.{kind.model}",
-        object_id=instance.object_id or "",
-        summary=f"{kind.name} {instance.object_repr}: {instance.get_change_message()}",
-        now=timezone.now(),
+    _note(
+        instance.user,
+        VERBS.get(instance.action_flag, "change"),
+        f"{kind.app_label}.{kind.model}",
+        instance.object_id or "",
+        f"{kind.name} {instance.object_repr}: {instance.get_change_message()}",
     )
 
 
-def note_login(*, request: HttpRequest | None, user: User, **_: Any) -> None:
-    services.note(
-        token=_token(),
-        actor=_actor(user.get_username()),
-        action="log-in",
-        model="auth.user",
-        object_id=str(user.pk),
-        summary="Logged in",
-        now=timezone.now(),
-    )
+def note_login(*, user: User, **_: Any) -> None:
+    _note(user, "log-in", "auth.user", str(user.pk), "Logged in")
 
 
-def note(request: HttpRequest, summary: str) -> None:
+def note_account(user: Any, summary: str) -> None:
     """What a person did to their own account."""
-    services.note(
-        token=_token(),
-        actor=_actor(request.user.get_username()),
-        action="account",
-        model="auth.user",
-        object_id=str(request.user.pk),
-        summary=summary,
-        now=timezone.now(),
-    )
+    _note(user, "account", "auth.user", str(user.pk), summary)
 
 
 def note_export(*, sender: type[Model], request: HttpRequest, **_: Any) -> None:
+    meta = sender._meta
+    summary = f"Exported {meta.verbose_name_plural}: {request.GET.urlencode() or 'all'}"
+    _note(request.user, "export", meta.label_lower, "", summary)
+
+
+def _note(user: Any, action: str, model: str, object_id: str, summary: str) -> None:
+    name = actors.staff(user.get_username()).name
     services.note(
-        token=_token(),
-        actor=_actor(request.user.get_username()),
-        action="export",
-        model=sender._meta.label_lower,
-        object_id="",
-        summary=f"Exported {sender._meta.verbose_name_plural}: {request.GET.urlencode() or 'all'}",
+        actor=Actor(name, str(get_contextvars().get("request_id", ""))),
+        action=action,
+        model=model,
+        object_id=object_id,
+        summary=summary,
         now=timezone.now(),
     )
-
-
-def _actor(username: str) -> Actor:
-    return Actor(actors.staff(username).name, str(get_contextvars().get("request_id", "")))
-
-
-def _token() -> UUID:
-    return uuid7()

@@ -18,7 +18,7 @@ from django_otp import login
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from staff.trail import note
+from staff.trail import note_account
 
 NAME = "authenticator app"
 
@@ -89,13 +89,13 @@ def _fresh(user: Any) -> TOTPDevice:
 def _accept(request: HttpRequest, device: TOTPDevice) -> HttpResponse:
     if "off" in request.POST and device.confirmed and request.user.is_verified():  # type: ignore[union-attr]
         device.delete()
-        note(request, "Turned two-factor authentication off")
+        note_account(request.user, "Turned two-factor authentication off")
         messages.success(request, "Two-factor authentication is off.")
         return HttpResponseRedirect(reverse("staff-two-factor"))
     if not device.confirmed:
         device.confirmed = True
         device.save(update_fields=["confirmed"])
-        note(request, "Turned two-factor authentication on")
+        note_account(request.user, "Turned two-factor authentication on")
         messages.success(request, "Two-factor authentication is on.")
     login(request, device)
     return HttpResponseRedirect(reverse("admin:index"))

@@ -11,9 +11,9 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils import timezone
 
+from partners.staff import address
 from staff import services
 from staff.action import Action, ReasonForm, Refused, Row
 from staff.deciding import ALL
@@ -63,8 +63,7 @@ def act(request: HttpRequest, name: str, pk: UUID) -> HttpResponse:
 class _Page:
     def __init__(self, request: HttpRequest, action: Action, row: Row) -> None:
         self.request, self.action, self.row = request, action, row
-        meta = action.model._meta
-        self.url = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk])
+        self.url = address(action.model, "change", row.pk)
 
     def ask(self, form: ReasonForm) -> HttpResponse:
         if not form.is_bound and not self.action.offers(self.row):

@@ -189,18 +189,22 @@ def _indented(data: str) -> str:
     return json.dumps(json.loads(data), indent=2, ensure_ascii=False)
 
 
+THERE = Q(deleted_at=None)
+DISABLED_BY_US = THERE & Q(partner__isnull=False, is_active=False) & ~Q(disabled_reason="")
+
+
 class StateFilter(CaseFilter):
     title = "state"
     parameter_name = "state"
 
     def cases(self) -> dict[str, Q]:
         is_failing = Q(failing_since__isnull=False)
-        there = Q(deleted_at=None)
         return {
-            "active": there & Q(is_active=True) & ~is_failing,
-            "failing": there & Q(is_active=True) & is_failing,
-            "disabled": there & Q(is_active=False),
-            "deleted": ~there,
+            "active": THERE & Q(is_active=True) & ~is_failing,
+            "failing": THERE & Q(is_active=True) & is_failing,
+            "disabled": THERE & Q(is_active=False),
+            "disabled by us": DISABLED_BY_US,
+            "deleted": ~THERE,
         }
 
 

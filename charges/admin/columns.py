@@ -197,9 +197,12 @@ class FailureFilter(TextFilter):
         return queryset.filter(by_bank | Q(failure_code=code, failure_decline_code=""))
 
 
+NEEDS_REVIEW = ~Q(needs_review="")
+
+
 class ReviewFilter(CaseFilter):
     title = "review"
     parameter_name = "review"
 
     def cases(self) -> dict[str, Q]:
-        return {"needed": ~Q(needs_review="")}
+        return {"needed": NEEDS_REVIEW}

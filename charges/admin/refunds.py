@@ -89,6 +89,9 @@ class RefundAdmin(ReadOnlyAdmin):
     ]
 
 
+ANSWER_NEEDED = Q(status__endswith="needs_response")
+
+
 class AnswerFilter(CaseFilter):
     """Whether the bank waits for evidence."""
 
@@ -96,8 +99,7 @@ class AnswerFilter(CaseFilter):
     parameter_name = "answer"
 
     def cases(self) -> dict[str, Q]:
-        is_needed = Q(status__endswith="needs_response")
-        return {"needed": is_needed, "not needed": ~is_needed}
+        return {"needed": ANSWER_NEEDED, "not needed": ~ANSWER_NEEDED}
 
 
 @admin.register(Dispute)

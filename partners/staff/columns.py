@@ -9,6 +9,7 @@ from typing import Any
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.utils import quote
+from django.db.models import Model
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -102,6 +103,13 @@ def link(to: str, pk: object, text: object = None) -> str | None:
 def _change_page(model_name: str) -> str:
     apps_of = {model._meta.model_name: model._meta.app_label for model in apps.get_models()}
     return f"admin:{apps_of.get(model_name)}_{model_name}_change"
+
+
+def address(model: type[Model], page: str, *args: object) -> str:
+    """The path of a page of the model: `changelist`, `change` with a key, `export`."""
+    meta = model._meta
+    quoted = [quote(str(arg)) for arg in args]
+    return reverse(f"admin:{meta.app_label}_{meta.model_name}_{page}", args=quoted)
 
 
 ID = column("id", lambda row: short(row.pk))

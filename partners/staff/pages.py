@@ -109,11 +109,11 @@ class RowAdmin(ModelAdmin):
         cells = [name if callable(name) else attrgetter(name) for name in columns]
         rows = changes.get_queryset(request).iterator(CHUNK)
         exported.send(self.model, request=request)
-        file = f"{self.model._meta.verbose_name_plural}-{timezone.now():%Y-%m-%d}.csv"
+        file = slugify(f"{self.model._meta.verbose_name_plural}-{timezone.now():%Y-%m-%d}")
         return StreamingHttpResponse(
             exporting.lines(header, cells, rows),
             content_type="text/csv; charset=utf-8",
-            headers={"Content-Disposition": f'attachment; filename="{slugify(file[:-4])}.csv"'},
+            headers={"Content-Disposition": f'attachment; filename="{file}.csv"'},
         )
 
     def _currency(self) -> list[str]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 from charges import services
 from charges.models import WITH_PROCESSOR, Charge, ChargeStatus, Refund, RefundStatus, RefundTo
 from charges.serializers import ChargeResource, RefundResource
 from partners.actors import Actor
-from staff.action import Action, AmountForm, Done, Money, ReasonForm, Row, Words, choice
+from staff.action import Action, AmountForm, Done, Money, ReasonForm, Row, Words, choice, kept
 from wallets import money
 from wallets.models import LedgerEntry
 
@@ -18,7 +19,7 @@ UNDECIDED = (
     services.NothingToReview, services.ReviewUnderWay, services.EvidenceContradicts,
     services.ProcessorAway,
 )  # fmt: skip
-KEPT = {"status", "amount_refunded", "needs_review", "succeeded_at", "failed_at", "canceled_at"}
+KEPT = {"status", "amount_refunded", "succeeded_at", "failed_at", "canceled_at"}
 
 
 def refundable(charge: Charge) -> int:
@@ -30,10 +31,7 @@ class OfCharge(Action):
     model = Charge
 
     def facts(self, row: Row) -> dict[str, Any]:
-        charge = dict(ChargeResource.render(row))
-        return {name: charge[name] for name in charge if name in KEPT} | {
-            "needs_review": row.needs_review
-        }
+        return kept(ChargeResource.render(row), KEPT) | {"needs_review": row.needs_review}
 
 
 class RefundForm(AmountForm):
@@ -111,20 +109,28 @@ class ResolveForm(ReasonForm):
     field_order = ["outcome", "reason"]
 
 
-class ResolveCharge(OfCharge):
-    name, permission, title, icon = "resolve-charge", "review_resolve", "Resolve", "gavel"
+class Resolve(Action):
+    """Of a row that waits for staff in one of the `undecided` states."""
+
+    permission, title, icon = "review_resolve", "Resolve", "gavel"
+    form = ResolveForm
+    refusals = UNDECIDED
+    undecided: ClassVar[Sequence[str]]
+
+    def offers(self, row: Row) -> bool:
+        return row.status in self.undecided and bool(row.needs_review)
+
+    def details(self, row: Row) -> list[str]:
+        return [row.needs_review]
+
+
+class ResolveCharge(Resolve, OfCharge):
+    name = "resolve-charge"
     means = (
         "You decide what the processor could not tell. Success posts the entries below, failure "
         "releases what is held. This cannot be undone. Your reason is shown to the partner too."
     )
-    form = ResolveForm
-    refusals = UNDECIDED
-
-    def offers(self, row: Row) -> bool:
-        return row.status in WITH_PROCESSOR and bool(row.needs_review)
-
-    def details(self, row: Row) -> list[str]:
-        return [row.needs_review]
+    undecided = WITH_PROCESSOR
 
     def rehearse(self, row: Row, words: Words, now: datetime) -> list[LedgerEntry]:
         return services.rehearse_resolution(charge_id=row.pk, outcome=words["outcome"], now=now)
@@ -158,28 +164,20 @@ class Acknowledge(OfCharge):
         return Done("What was flagged is acknowledged.")
 
 
-class ResolveRefund(Action):
-    name, permission, title, icon = "resolve-refund", "review_resolve", "Resolve", "gavel"
+class ResolveRefund(Resolve):
+    name = "resolve-refund"
     means = (
         "You decide what the processor could not tell. Success posts the entries below, failure "
         "restores what the charge can still give back. This cannot be undone."
     )
     model = Refund
-    form = ResolveForm
-    refusals = UNDECIDED
+    undecided = [RefundStatus.PENDING]
 
     def get(self, pk: str) -> Refund:
         return Refund.objects.select_related("charge").get(pk=pk)
 
-    def offers(self, row: Row) -> bool:
-        return row.status == RefundStatus.PENDING and bool(row.needs_review)
-
-    def details(self, row: Row) -> list[str]:
-        return [row.needs_review]
-
     def facts(self, row: Row) -> dict[str, Any]:
-        refund = dict(RefundResource.render(row))
-        return {name: refund[name] for name in refund if name in KEPT}
+        return kept(RefundResource.render(row), KEPT)
 
     def rehearse(self, row: Row, words: Words, now: datetime) -> list[LedgerEntry]:
         return services.rehearse_refund_resolution(

@@ -14,7 +14,7 @@ from installments.models import UNPAID, Installment, InstallmentOrder, OrderStat
 from installments.planning import InvalidSchedule
 from installments.serializers import InstallmentResource, OrderResource
 from partners.actors import Actor
-from staff.action import Action, Done, ReasonForm, Row, Words, choice
+from staff.action import Action, Done, ReasonForm, Row, Words, choice, kept
 from wallets.models import LedgerEntry
 
 S = OrderStatus
@@ -33,8 +33,7 @@ class OfOrder(Action):
         return row.status in self.states
 
     def facts(self, row: Row) -> dict[str, Any]:
-        order = dict(OrderResource.render(row))
-        return {name: order[name] for name in order if name in KEPT}
+        return kept(OrderResource.render(row), KEPT)
 
 
 class Pause(OfOrder):

@@ -29,28 +29,29 @@ def request_of(committed):
 
 
 @pytest.fixture
-def two_endpoints(api):
-    for port in (1, 2):
+def endpoints(api):
+    for port in (1, 2, 3):
         api.post("/webhooks/endpoints", {"url": f"http://127.0.0.1:{port}/"})
     Endpoint.objects.filter(url__contains=":1/").update(
         is_active=False, disabled_reason="The receiver answered 410 Gone."
     )
+    Endpoint.objects.filter(url__contains=":3/").update(is_active=False)  # by its partner
 
 
-def test_an_endpoint_that_was_disabled_waits_for_a_person(two_endpoints, request_of):
+def test_an_endpoint_that_was_disabled_waits_for_a_person(endpoints, request_of):
     request = request_of(User.objects.create_superuser("ada"))
 
     assert [(c.model, count) for c, count in attention.waiting(request)] == [(Endpoint, 1)]
 
 
-def test_nobody_is_told_of_lists_that_they_may_not_see(two_endpoints, request_of):
+def test_nobody_is_told_of_lists_that_they_may_not_see(endpoints, request_of):
     user = User.objects.create_user("bob", is_staff=True)
     user.user_permissions.add(Permission.objects.get(codename="view_charge"))
 
     assert attention.waiting(request_of(user)) == []
 
 
-def test_the_sidebar_has_a_badge(two_endpoints):
+def test_the_sidebar_has_a_badge(endpoints):
     client = Client()
     client.force_login(User.objects.create_superuser("ada"))
 
@@ -68,7 +69,7 @@ def test_the_list_behind_it_answers(concern, committed):
     assert client.get(concern.url, secure=True).status_code == 200
 
 
-def test_the_lists_show_what_is_counted(two_endpoints):
+def test_the_lists_show_what_is_counted(endpoints):
     client = Client()
     client.force_login(User.objects.create_superuser("ada"))
     (concern,) = (c for c in attention.CONCERNS if c.model is Endpoint)
