@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from charges import backoff
-from charges.models import CardAttempt, Charge, Outcome, Refund
+from charges.models import WITH_PROCESSOR, CardAttempt, Charge, Outcome, Refund
 
 BEGUN_TOO_OFTEN = "Begun too often without an end."
 
@@ -67,6 +67,20 @@ def is_under_way(row: Charge | Refund, now: datetime) -> bool:
     if row.next_attempt_at is None or row.next_attempt_at <= now:
         return False
     return not _records(row).filter(number=row.attempts).exists()
+
+
+def under_way(charges: QuerySet[Charge], now: datetime) -> QuerySet[Charge]:
+    """Those of the charges that somebody is asking the processor about."""
+    ended = CardAttempt.objects.filter(
+        charge=OuterRef("id"), refund=None, number=OuterRef("attempts")
+    )
+    return charges.filter(
+        ~Exists(ended),
+        status__in=WITH_PROCESSOR,
+        attempts__gt=0,
+        next_attempt_at__gt=now,
+        waiting_since=None,
+    )
 
 
 def lease(row: Charge | Refund, until: datetime) -> bool:

@@ -6,12 +6,14 @@ days (Visa, "Excessive Reattempts"): declined ones, for each card of a customer.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Collection
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
-from django.db.models import Count, Q
+from django.db import connection
+from django.db.models import Count, Q, QuerySet
 
+from charges import attempts
 from charges.models import WITH_PROCESSOR, Charge
 from wallets.ledger import WalletKey
 
@@ -22,11 +24,9 @@ MESSAGE = (
 )
 
 
-class Room(NamedTuple):
-    """Whether a card's tries are used up, or would be if all that ask it now were declined."""
-
-    is_used_up: bool
-    is_taken: bool
+TURN = (5.0, 15.0)
+"""Between how many seconds, at random, a charge looks again whether it is its turn."""
+ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 
 
 def used_up(customers: Collection[WalletKey], now: datetime) -> dict[WalletKey, set[str]]:
@@ -45,19 +45,63 @@ def used_up(customers: Collection[WalletKey], now: datetime) -> dict[WalletKey, 
     return found
 
 
-def room(charge: Charge, now: datetime) -> Room:
-    """What is left for the charge's card.
+def is_used_up(charge: Charge, now: datetime) -> bool:
+    """Whether the charge's card was declined as often as networks allow."""
+    return _left(charge, now) <= 0
 
-    Whoever asks has leased the charge before, and committed that: of two that would be one too
-    many, each sees the other.
+
+def take_turn(charge: Charge, now: datetime) -> bool:
+    """A step: whether the locked charge may ask its card now. If not, it waits for its turn.
+
+    It may while there is room for it and for every call in flight, should all of them be declined;
+    nothing else counts, so that whatever only waits never keeps others waiting. The lock lasts as
+    long as the caller's transaction: whoever is let through is in flight for the next one.
     """
-    of_card = Charge.objects.filter(
-        partner_id=charge.partner_id, customer_id=charge.customer_id, card=charge.card
+    with connection.cursor() as cursor:
+        cursor.execute(ONE_AT_A_TIME, [f"{charge.partner_id}:{charge.customer_id}:{charge.card}"])
+    # In this order: one that is declined between the two counts twice, never not at all.
+    in_flight = attempts.under_way(_of_card(charge), now).exclude(id=charge.id).count()
+    left = _left(charge, now)
+    if left <= 0 or in_flight < left:  # used up, it is not asked but fails
+        _change_wait(charge, None)
+        return True
+    charge.next_attempt_at = now + timedelta(seconds=random.uniform(*TURN))
+    _change_wait(charge, charge.waiting_since or now)
+    return False
+
+
+def pass_turn(charge: Charge, now: datetime) -> None:
+    """A step: the charge asks its card no more, so the oldest that waits for it is due now."""
+    waiting = _of_card(charge).filter(waiting_since__isnull=False, next_attempt_at__gt=now)
+    oldest = waiting.order_by("id").select_for_update(of=("self",), skip_locked=True).first()
+    if oldest:
+        Charge.objects.filter(id=oldest.id).update(next_attempt_at=now)
+
+
+def _change_wait(charge: Charge, since: datetime | None) -> None:
+    if charge.waiting_since or since:
+        charge.waiting_since = since
+        charge.save(update_fields=["waiting_since", "next_attempt_at"])
+
+
+def _of_card(charge: Charge) -> QuerySet[Charge]:
+    return Charge.objects.filter(
+        partner_id=charge.partner_id,
+        customer_id=charge.customer_id,
+        card=charge.card,
+        status__in=WITH_PROCESSOR,
     )
-    asking = Q(status__in=WITH_PROCESSOR, attempts__gt=0) & ~Q(id=charge.id)
-    counts = of_card.aggregate(asking=Count("id", filter=asking), **_counts(now))
-    left = [most - counts[f"within_{place}"] for place, (most, _) in enumerate(CAPS)]
-    return Room(is_used_up=min(left) <= 0, is_taken=min(left) <= counts["asking"])
+
+
+def _left(charge: Charge, now: datetime) -> int:
+    """How many more declines of the charge's card the networks allow now."""
+    declined = Charge.objects.filter(
+        _declined(now - CAPS[-1][1]),
+        partner_id=charge.partner_id,
+        customer_id=charge.customer_id,
+        card=charge.card,
+    ).aggregate(**_counts(now))
+    return min(most - declined[f"within_{place}"] for place, (most, _) in enumerate(CAPS))
 
 
 def _counts(now: datetime) -> dict[str, Count]:

@@ -133,6 +133,16 @@ INVARIANTS = {
         JOIN webhooks_event e ON e.resource_id = c.id
             AND e.type IN ('charge.succeeded', 'charge.failed', 'charge.canceled')
         WHERE {OF_CHARGE} AND c.status NOT IN {TERMINAL}""",
+    "no card has only waiting charges": f"""
+        SELECT (array_agg(c.id ORDER BY c.id))[1] AS id, c.card, count(*) AS waiting,
+            min(c.waiting_since) AS since
+        FROM charges_charge c
+        WHERE {OF_CHARGE} AND c.status IN ('processing', 'unknown', 'requires_action')
+            AND c.waiting_since < now() - interval '15 minutes' AND NOT EXISTS (
+                SELECT 1 FROM charges_charge o JOIN charges_cardattempt a ON a.charge_id = o.id
+                WHERE o.partner_id = c.partner_id AND o.customer_id = c.customer_id
+                    AND o.card = c.card AND a.started_at > now() - interval '15 minutes')
+        GROUP BY c.partner_id, c.customer_id, c.card""",
     "a processing charge is found by a sweep or by staff": f"""
         SELECT c.id, c.status FROM charges_charge c
         WHERE {OF_CHARGE} AND c.status IN ('pending', 'processing', 'unknown', 'requires_action')

@@ -78,6 +78,9 @@ class Charge(models.Model):
     )
     attempts = models.PositiveSmallIntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True, blank=True)
+    waiting_since = models.DateTimeField(
+        null=True, blank=True, help_text="Since when it waits for its turn with the card."
+    )
     needs_review = models.CharField(max_length=300, blank=True)
     client_secret = models.CharField(max_length=255, blank=True, editable=False)
     action_expires_at = models.DateTimeField(null=True, blank=True)
@@ -233,6 +236,11 @@ class Charge(models.Model):
                 fields=["next_attempt_at"],
                 condition=Q(next_attempt_at__isnull=False),
                 name="charges_charge_due",
+            ),
+            models.Index(
+                fields=["partner", "customer_id", "card"],
+                condition=Q(status__in=WITH_PROCESSOR),
+                name="charges_charge_with_card",
             ),
             models.Index(
                 fields=["partner", "customer_id", "failed_at"],

@@ -24,6 +24,7 @@ from wallets import money
 
 ACTION_LIFETIME = timedelta(hours=24)
 """How long a cardholder may take to authenticate; the wallet leg is held meanwhile."""
+UNCONFIRMED = "requires_confirmation"
 RETRYABLE = {Outcome.DECLINED, Outcome.REFUSED}
 FINAL = {Outcome.SUCCEEDED, Outcome.CANCELED, *RETRYABLE}
 DECISIVE = {*FINAL, Outcome.REQUIRES_ACTION}
@@ -66,6 +67,8 @@ def take(
             flag(charge, f"The charge is {charge.status}; {intent_id} succeeded.", now)
         if conversation:
             _note(conversation, answer, charge.next_attempt_at)
+        if charge.is_owned:
+            caps.pass_turn(charge, now)
         killpoint("charge.before_settle_commits")
     killpoint("charge.after_settle")
     return charge
@@ -123,30 +126,29 @@ def _ask(charge: Charge, now: datetime) -> Answer:
 
 def _taken(charge: Charge, now: datetime) -> Intent:
     """The charge's one intent, as far as it goes: created, stored, confirmed."""
-    if charge.external_charge_id:
-        intent = intents.retrieve(charge.external_charge_id)
-    else:
-        _spare(charge, now)
-        intent = intents.create(charge, customer=cards.external_customer_of(charge))
-        killpoint("charge.after_create")
-        if not difference(charge, intent):
-            _store_intent(charge, intent.id)
-            killpoint("charge.after_intent_stored")
+    begun = intents.retrieve(charge.external_charge_id) if charge.external_charge_id else None
+    if begun and begun.status != UNCONFIRMED:
+        return begun
+    _check_network_caps(charge, now)
+    intent = begun or _created(charge)
     is_ours = intent.id == charge.external_charge_id and not difference(charge, intent)
-    if is_ours and intent.status == "requires_confirmation":
-        return intents.confirm(charge)
+    return intents.confirm(charge) if is_ours and intent.status == UNCONFIRMED else intent
+
+
+def _created(charge: Charge) -> Intent:
+    """A fresh intent, stored as the charge's own if it is as asked for."""
+    intent = intents.create(charge, customer=cards.external_customer_of(charge))
+    killpoint("charge.after_create")
+    if not difference(charge, intent):
+        _store_intent(charge, intent.id)
+        killpoint("charge.after_intent_stored")
     return intent
 
 
-def _spare(charge: Charge, now: datetime) -> None:
+def _check_network_caps(charge: Charge, now: datetime) -> None:
     """A card that an order asks is not asked more often than networks allow (charges/caps.py)."""
-    if not charge.is_owned:
-        return
-    room = caps.room(charge, now)
-    if room.is_used_up:
+    if charge.is_owned and caps.is_used_up(charge, now):
         raise Refused(caps.CODE, caps.MESSAGE)
-    if room.is_taken:
-        raise NotExecuted("As many charges ask this card as networks let decline: it waits.")
 
 
 def _followed(charge: Charge, now: datetime) -> Intent:

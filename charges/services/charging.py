@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
-from charges import attempts, cards, collection, deciding, splits
+from charges import attempts, caps, cards, collection, deciding, splits
 from charges.cards import PaymentMethodNotFound
 from charges.collection import LEASE
 from charges.deciding import UnknownRecipient
@@ -191,6 +191,16 @@ def _collect_next(by: Actor, now: datetime) -> bool:
     return _go_on(lambda: _next_due(now), by=by, now=now) is not None
 
 
+def _lease(charge: Charge, now: datetime) -> bool:
+    """Whether the locked charge is ours to ask about. One that an order asks for may have to wait
+    for its turn with the card; a cardholder who is asked already asks nothing of it.
+    """
+    is_asking = charge.is_owned and charge.status != ChargeStatus.REQUIRES_ACTION
+    if is_asking and not caps.take_turn(charge, now):
+        return False
+    return attempts.lease(charge, now + LEASE)
+
+
 def _go_on(take: Callable[[], Charge | None], *, by: Actor, now: datetime) -> Charge | None:
     """Claims or leases the charge that `take` locks, then asks the processor."""
     with transaction.atomic(durable=True):
@@ -201,7 +211,7 @@ def _go_on(take: Callable[[], Charge | None], *, by: Actor, now: datetime) -> Ch
         if charge.status == ChargeStatus.PENDING:
             collection.claim([charge], is_new=False, is_attended=True, by=by, now=now)
         else:
-            is_ours = attempts.lease(charge, now + LEASE)
+            is_ours = _lease(charge, now)
     killpoint("charge.after_claim")
     if is_ours and charge.status in WITH_PROCESSOR:
         return ask_processor(charge, by=by, now=now)

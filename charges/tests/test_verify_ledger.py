@@ -35,6 +35,11 @@ BROKEN_BY = {
         "webhooks_event",
         "SET type = 'wallet.credited'",
     ),
+    "no card has only waiting charges": (
+        "charges_charge",
+        "SET status = 'processing', succeeded_at = NULL, next_attempt_at = now(),"
+        + " waiting_since = now() - interval '1 hour'",
+    ),
     "an open charge has no terminal event": (
         "charges_charge",
         "SET status = 'unknown', succeeded_at = NULL, next_attempt_at = now()",

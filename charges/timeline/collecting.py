@@ -215,6 +215,8 @@ def what_comes_next(story: Story) -> Iterator[Entry]:
         text = "The processor is asked again."
         if charge.status == ChargeStatus.PENDING:
             text = "A worker collects it."
+        elif charge.waiting_since:
+            text = "It waits for its turn: as many charges ask this card as networks let decline."
         yield Entry(charge.next_attempt_at, "next", text)
     for row in story.refunds:
         if row.status == RefundStatus.PENDING and row.next_attempt_at:

@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 import time_machine
 
+from charges.models import Charge
 from installments.tests import stories
-from installments.tests.stories import VISA, parts, statuses
+from installments.tests.stories import VISA, parts, race, statuses
 
 ONE = parts((5000, "03-01"))
 DECLINED = "pm_card_chargeDeclined"
@@ -104,6 +105,90 @@ def test_a_try_that_was_spared_is_no_try(tried, sandbox, now):
     stories.process(stories.part(tried), now + timedelta(hours=25))
 
     assert asked(sandbox) == 11
+
+
+def paid_in_the_end(order, now, *, runs):
+    """Whether all parts are, after so many workers at once came by, five times in five minutes."""
+    for minutes in range(5):
+        with time_machine.travel(now + timedelta(minutes=minutes)):
+            race(*[stories.collect_cards] * runs)
+    return set(statuses(order)) == {"paid"}
+
+
+@pytest.fixture
+def slow(sandbox):
+    """Every call about an intent takes a tenth of a second."""
+    sandbox.fault("hang_after", path="/payment_intents", times=999, hang_seconds=0.1)
+
+
+def test_overlapping_runs_keep_no_part_of_a_good_card_waiting(agree, slow, now):
+    order = agree("ada", stories.daily(40), payment_method=VISA)
+    stories.sweep(now)
+
+    assert paid_in_the_end(order, now, runs=3)
+
+
+def test_after_a_few_declines_no_part_of_the_card_waits_for_ever(agree, slow, sandbox, now):
+    first = agree("ada", ONE, payment_method=DECLINED)
+    for _ in range(4):
+        stories.process(stories.part(first), now)
+    order = agree("ada", stories.daily(20), payment_method=DECLINED)
+    stories.sweep(now)
+
+    paid_in_the_end(order, now, runs=2)
+
+    codes = Counter(stories.charges_of(order).values_list("failure_code", flat=True))
+    assert codes == {"card_declined": 6, "card_attempts_exceeded": 14}
+    assert asked(sandbox) == 10
+
+
+def test_flagged_charges_keep_no_other_from_being_asked(agree, sandbox, now):
+    sandbox.fault("wrong_amount", path="/payment_intents$", times=12)
+    order = agree("ada", stories.daily(13), payment_method=VISA)
+
+    stories.sweep(now)
+    stories.collect_cards()
+
+    assert statuses(order).count("paid") == 1
+
+
+def test_of_two_with_one_try_left_one_is_asked_and_the_other_waits(agree, slow, sandbox, now):
+    orders = [agree("ada", ONE, payment_method=DECLINED) for _ in range(2)]
+    for _ in range(9):
+        stories.process(stories.part(orders[0]), now)
+
+    race(*[lambda order=order: stories.process(stories.part(order), now) for order in orders])
+
+    waiting = Charge.objects.get(status="processing")
+    assert asked(sandbox) == 10
+    assert (waiting.attempts, waiting.waiting_since) == (0, now)
+    assert waiting.next_attempt_at <= now  # the other has ended: it is its turn
+
+
+def test_whoever_waits_looks_again_within_seconds(agree, slow, now):
+    orders = [agree("ada", ONE, payment_method=DECLINED) for _ in range(2)]
+    for _ in range(9):
+        stories.process(stories.part(orders[0]), now)
+
+    def seconds_to_wait():
+        for _ in range(2000):
+            if waiting := Charge.objects.filter(waiting_since__isnull=False).first():
+                return (waiting.next_attempt_at - now).total_seconds()
+        return None
+
+    both = [lambda order=order: stories.process(stories.part(order), now) for order in orders]
+    *_, waits = race(*both, seconds_to_wait)
+
+    assert 5 <= waits <= 15
+
+
+def test_parts_that_wait_for_their_cardholder_keep_no_other_from_being_asked(agree, sandbox, now):
+    order = agree("ada", stories.daily(12), payment_method="pm_card_authenticationRequired")
+
+    stories.sweep(now)
+    stories.collect_cards()
+
+    assert set(stories.charges_of(order).values_list("status", flat=True)) == {"requires_action"}
 
 
 def test_a_good_card_pays_any_number_of_parts(agree, sandbox, now):
