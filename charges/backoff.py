@@ -12,6 +12,8 @@ SLOW_REFUND = [timedelta(hours=1), timedelta(hours=6), *[timedelta(days=1)] * 30
 MAX_CUT_OFF = 5
 """What was begun so often and never ended kills its workers: staff look at it."""
 FIRST_LOOK = timedelta(minutes=5)
+SOON = timedelta(seconds=30)
+"""What could still be paid although nobody wants it is canceled as soon as can be."""
 LAST_LOOK = timedelta(days=1)
 
 
@@ -20,6 +22,6 @@ def wait(ladder: list[timedelta], attempts: int) -> timedelta | None:
     return ladder[attempts - 1] if attempts <= len(ladder) else None
 
 
-def doubling(since: datetime, now: datetime) -> timedelta:
-    """As long again as has passed, at least 5 minutes, at most a day."""
-    return min(max(now - since, FIRST_LOOK), LAST_LOOK)
+def doubling(since: datetime, now: datetime, *, first: timedelta = FIRST_LOOK) -> timedelta:
+    """As long again as has passed, at least `first`, at most a day."""
+    return min(max(now - since, first), LAST_LOOK)

@@ -54,6 +54,7 @@ class Outlook(NamedTuple):
 
 def owner() -> ModuleType:
     """Who orders charges (settings.CHARGE_OWNER): has `lock(charge)`, before the charge is locked,
+    `wants(charge)`, whether it is still to be collected, asked before the processor is,
     `foresee(charge)`, the Outlook of one that fails, `moved(charge)` after it is written,
     `disputed(charge)` when its dispute opened or ended, `card_renewed(partner_id, card)` when a
     card that may have been stopped works again, and `outlook(charge)`, a sentence on what comes

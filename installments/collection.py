@@ -231,6 +231,7 @@ def _follow_failure(installment: Installment, charged: Charge, now: datetime) ->
     is_news = is_last and installment.default_at is None
     if order.status == OrderStatus.PAUSED:
         installment.next_attempt_at = None
+        _uncount(installment, charged)
     if is_news:
         after = timedelta(days=order.retry_policy["default_after_days"])
         installment.default_at = (installment.tried_at or now) + after
@@ -241,3 +242,16 @@ def _follow_failure(installment: Installment, charged: Charge, now: datetime) ->
     else:
         installment.status = InstallmentStatus.PENDING
     return "failed" if is_news else None
+
+
+def _uncount(installment: Installment, charged: Charge) -> None:
+    """A try of the schedule whose charge was canceled before any card was asked is before it again,
+    due when it was.
+    """
+    is_asked = charged.external_charge_id is not None or charged.status != ChargeStatus.CANCELED
+    if is_asked or installment.tried_at is None or installment.tried_at < charged.created_at:
+        return
+    installment.attempts -= 1
+    installment.tried_at = retries.tried_before(
+        installment.order.retry_policy, installment.attempts, then=installment.tried_at
+    )

@@ -70,6 +70,11 @@ INVARIANTS = {
             o.status <> 'active' AND i.next_attempt_at IS NOT NULL AND i.status <> 'processing'
             OR o.status = 'active' AND i.next_attempt_at IS NULL
                 AND i.status IN ('pending', 'overdue'))""",
+    "what is canceled or paused asks no card": f"""
+        SELECT o.id, o.status, c.id AS charge_id FROM installments_installmentorder o
+        JOIN charges_charge c ON c.installment_order_id = o.id AND c.external_charge_id IS NULL
+            AND c.status IN ('pending', 'processing', 'requires_action', 'unknown')
+        WHERE {OF_ORDER} AND o.status IN ('canceled', 'paused')""",
     "revisions are numbered without gaps": f"""
         SELECT o.id, count(r.id) AS revisions, max(r.number) AS last
         FROM installments_installmentorder o

@@ -12,7 +12,7 @@ from django.db.models import F, Func, JSONField, TextField, Value
 from django.db.models.functions import Cast
 
 from charges.collection import Outlook
-from charges.models import DISPUTE_OPEN, Charge
+from charges.models import DISPUTE_OPEN, Charge, ChargeStatus
 from installments import collection, transitions
 from installments.models import Installment, InstallmentOrder, InstallmentQuerySet, OrderStatus
 from partners.actors import Actor
@@ -24,6 +24,16 @@ def lock(charge: Charge) -> None:
     """The order and the installments of the charge are locked, parents before children."""
     InstallmentOrder.objects.select_for_update().get(id=charge.installment_order_id or "")
     list(_parts(charge).order_by("id").select_for_update())
+
+
+def wants(charge: Charge) -> bool:
+    """Whether the order still wants the charge collected. A paused one lets a cardholder who was
+    asked before go on.
+    """
+    order = InstallmentOrder.objects.only("status").get(id=charge.installment_order_id or "")
+    if order.status == OrderStatus.PAUSED:
+        return charge.status == ChargeStatus.REQUIRES_ACTION
+    return order.status != OrderStatus.CANCELED
 
 
 def foresee(charge: Charge) -> Outlook:

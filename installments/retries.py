@@ -43,6 +43,14 @@ def next_attempt(
     return schedule.moment(day, hour, zone)
 
 
+def tried_before(policy: Policy, attempts: int, *, then: datetime) -> datetime | None:
+    """When the `attempts`-th try was, if the next came on time, `then`; None before the first."""
+    if attempts == 0:
+        return None
+    offsets = policy["offsets"]
+    return then - timedelta(days=offsets[attempts] - offsets[attempts - 1])
+
+
 def retry_dates(policy: Policy, due_date: date) -> list[date]:
     """The dates of all tries, if none comes late."""
     return [due_date + timedelta(days=days) for days in policy["offsets"]]

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from charges import cancellation
 from installments import facts, retries, revisions, schedule, standing
 from installments.models import (
     COLLECTIBLE,
@@ -49,9 +50,13 @@ def activate(order: InstallmentOrder, *, is_new: bool, by: Actor, now: datetime)
 def pause(
     order: InstallmentOrder, *, is_on_request: bool, reason: str, by: Actor, now: datetime
 ) -> None:
-    """Nothing of the active order is collected: its parts leave the queue, clocks stand still."""
+    """Nothing of the active order is collected: its parts leave the queue, charges whose card was
+    not asked yet are canceled, clocks stand still.
+    """
     _move(order, OrderStatus.PAUSED, now, paused_at=now, is_paused_on_request=is_on_request)
     Installment.objects.filter(order=order, status__in=COLLECTIBLE).update(next_attempt_at=None)
+    cancellation.end_unasked([order.id], by=by, now=now)
+    order.refresh_from_db()
     _record(order, Change.PAUSED, OrderStatus.ACTIVE, reason=reason, by=by, now=now)
 
 
@@ -104,7 +109,7 @@ def resume(
 
 
 def cancel(order: InstallmentOrder, *, reason: str, by: Actor, now: datetime) -> None:
-    """Nothing more is collected; a charge under way ends by itself."""
+    """Nothing more is collected: open charges are canceled, or about to be."""
     was = OrderStatus(order.status)
     _move(
         order, OrderStatus.CANCELED, now,
@@ -113,15 +118,20 @@ def cancel(order: InstallmentOrder, *, reason: str, by: Actor, now: datetime) ->
     Installment.objects.filter(order=order, status__in=UNPAID).update(
         status=InstallmentStatus.CANCELED, next_attempt_at=None, updated_at=now
     )
+    cancellation.end_all(order.id, by=by, now=now)
+    order.refresh_from_db()
     _record(order, Change.CANCELED, was, reason=reason, by=by, now=now)
 
 
 def default(orders: Sequence[InstallmentOrder], *, by: Actor, now: datetime) -> None:
-    """The active or paused orders are defaulted: nothing more is tried."""
+    """The active or paused orders are defaulted: nothing more is tried, and charges whose card was
+    not asked yet are canceled.
+    """
     ids = [order.id for order in orders]
     rows_ = InstallmentOrder.objects.filter(id__in=ids)
     rows_.move(OrderStatus.DEFAULTED, defaulted_at=now, updated_at=now, **NOT_PAUSED)
     Installment.objects.filter(order__in=ids).update(next_attempt_at=None)
+    cancellation.end_unasked(ids, by=by, now=now)
     told = rows_.with_parts()
     events.publish([facts.of_order(order, "defaulted") for order in told], by=by, now=now)
 

@@ -100,7 +100,7 @@ class ChargeAdmin(ReadOnlyAdmin):
             {
                 "fields": [
                     FUNDED_BY, "external_charge_id", "card", "attempts", "next_attempt_at",
-                    "waiting_since", "needs_review", "action_expires_at",
+                    "waiting_since", "cancel_requested_at", "needs_review", "action_expires_at",
                 ]
             },
         ),

@@ -34,7 +34,7 @@ SOURCES: dict[ChargeStatus, list[ChargeStatus]] = {
     S.FAILED: [S.PENDING, S.PROCESSING, S.REQUIRES_ACTION, S.UNKNOWN],
     S.UNKNOWN: [S.PROCESSING, S.UNKNOWN],
     S.REQUIRES_ACTION: [S.PROCESSING, S.UNKNOWN, S.REQUIRES_ACTION],
-    S.CANCELED: [S.PENDING, S.REQUIRES_ACTION],
+    S.CANCELED: [S.PENDING, S.PROCESSING, S.REQUIRES_ACTION, S.UNKNOWN],
 }
 OPEN = [S.PENDING, S.PROCESSING, S.REQUIRES_ACTION, S.UNKNOWN]
 WITH_PROCESSOR = [S.PROCESSING, S.UNKNOWN, S.REQUIRES_ACTION]
@@ -80,6 +80,9 @@ class Charge(models.Model):
     next_attempt_at = models.DateTimeField(null=True, blank=True)
     waiting_since = models.DateTimeField(
         null=True, blank=True, help_text="Since when it waits for its turn with the card."
+    )
+    cancel_requested_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since when its intent is to be canceled."
     )
     needs_review = models.CharField(max_length=300, blank=True)
     client_secret = models.CharField(max_length=255, blank=True, editable=False)
@@ -305,7 +308,7 @@ class Charge(models.Model):
     @property
     def next_action(self) -> dict[str, Any] | None:
         """What the customer's page needs to let the cardholder authenticate."""
-        if self.status != S.REQUIRES_ACTION:
+        if self.status != S.REQUIRES_ACTION or self.cancel_requested_at:
             return None
         return {"client_secret": self.client_secret, "expires_at": self.action_expires_at}
 

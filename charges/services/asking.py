@@ -86,7 +86,9 @@ def _follow(charge: Charge, answer: Answer, *, by: Actor, now: datetime) -> None
     is_final = answer.outcome in FINAL and not (is_waiting and answer.outcome in RETRYABLE)
     if is_final:
         _end(charge, answer, by=by, now=now)
-    elif answer.outcome == Outcome.REQUIRES_ACTION and not is_waiting:
+    elif answer.outcome == Outcome.REQUIRES_ACTION and not (
+        is_waiting or charge.cancel_requested_at
+    ):
         _await_cardholder(charge, answer, by=by, now=now)
     else:
         _park(charge, answer, now)
@@ -109,9 +111,7 @@ def judge(charge: Charge, intent: Intent) -> Answer:
 
 def _ask(charge: Charge, now: datetime) -> Answer:
     try:
-        intent = (
-            _followed(charge, now) if charge.status == S.REQUIRES_ACTION else _taken(charge, now)
-        )
+        intent = _intent(charge, now)
         killpoint("charge.after_confirm")
     except Refused as refusal:
         return Answer(Outcome.REFUSED, refusal.message, _refused(charge, refusal))
@@ -122,6 +122,23 @@ def _ask(charge: Charge, now: datetime) -> Answer:
     except OutcomeUnknown as error:
         return Answer(Outcome.UNKNOWN, str(error))
     return judge(charge, intent)
+
+
+def _intent(charge: Charge, now: datetime) -> Intent:
+    if charge.cancel_requested_at:
+        return ended(charge)
+    return _followed(charge, now) if charge.status == S.REQUIRES_ACTION else _taken(charge, now)
+
+
+def ended(charge: Charge) -> Intent:
+    """The charge's intent, canceled unless it has ended before. A declined one has, as long as no
+    cardholder was asked, who may try again.
+    """
+    if charge.status != S.REQUIRES_ACTION:
+        intent = intents.retrieve(charge.external_charge_id)
+        if judge(charge, intent).outcome in FINAL:
+            return intent
+    return intents.cancel(charge.external_charge_id or "")
 
 
 def _taken(charge: Charge, now: datetime) -> Intent:
@@ -197,9 +214,10 @@ def _end(charge: Charge, answer: Answer, *, by: Actor, now: datetime) -> None:
     assert intent is not None  # noqa: S101 -- final answers are about an intent
     is_waiting = charge.status == S.REQUIRES_ACTION
     is_late = charge.action_expires_at is not None and charge.action_expires_at <= now
+    is_canceled = charge.cancel_requested_at is not None or (is_waiting and not is_late)
     if answer.outcome == Outcome.SUCCEEDED:
         deciding.succeed(charge, now)
-    elif is_waiting and answer.outcome == Outcome.CANCELED and not is_late:
+    elif is_canceled and answer.outcome == Outcome.CANCELED:
         deciding.cancel(charge, now)
     elif is_waiting and answer.outcome == Outcome.CANCELED:
         deciding.fail(
@@ -244,6 +262,8 @@ def _park(charge: Charge, answer: Answer, now: datetime) -> None:
 def _wait(charge: Charge, outcome: Outcome, now: datetime) -> timedelta | None:
     if outcome == Outcome.DIFFERS:
         return None
+    if charge.cancel_requested_at:
+        return backoff.doubling(charge.cancel_requested_at, now, first=backoff.SOON)
     if charge.status == S.REQUIRES_ACTION and charge.action_expires_at is not None:
         begun_at = charge.action_expires_at - ACTION_LIFETIME
         look_at = now + backoff.doubling(begun_at, now)

@@ -15,27 +15,27 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
-from charges import attempts, caps, cards, collection, deciding, splits
+from charges import attempts, cancellation, caps, cards, collection, deciding, splits
 from charges.cards import PaymentMethodNotFound
 from charges.collection import LEASE
 from charges.deciding import UnknownRecipient
-from charges.gateway import intents
 from charges.killpoints import killpoint
 from charges.models import OPEN, WITH_PROCESSOR, Charge, ChargeStatus
-from charges.services.asking import ask_processor, judge, take
+from charges.services.asking import ask_processor, ended, judge, take
 from charges.services.draining import drain
-from charges.services.processor import asked
+from charges.services.processor import ProcessorAway, asked
 from charges.splits import Instruction, SplitExceedsAmount
 from partners import broker, idempotency
 from partners.actors import Actor
 from partners.constraints import violated
 from wallets import ledger
 
+S = ChargeStatus
 RECOVER_TASK = "charges.recover"
 
 
 class ChargeNotCancelable(Exception):
-    """Only what is pending, or waits for its cardholder, can be canceled."""
+    """It has ended otherwise, or the processor is collecting it."""
 
     def __init__(self, status: str) -> None:
         super().__init__(f"The charge is {status} and cannot be canceled.")
@@ -108,26 +108,31 @@ def unfinished() -> list[UUID]:
 def cancel(*, charge_id: UUID, by: Actor, now: datetime) -> Charge:
     """The charge is canceled, its hold released, and its intent cannot succeed any more.
 
-    A canceled charge stays as it is. Raises ChargeNotCancelable, ProcessorAway.
+    A canceled charge stays as it is. Raises ChargeNotCancelable when it has ended otherwise, or the
+    processor is collecting it; ProcessorAway when it may still be paid: a sweep asks again.
     """
-    charge = _cancel_pending(charge_id, by, now)
-    if charge.status == ChargeStatus.REQUIRES_ACTION:
+    charge = _request_cancel(charge_id, by, now)
+    if charge.status in OPEN and charge.cancel_requested_at:
         with asked():
-            answer = judge(charge, intents.cancel(charge.external_charge_id or ""))
+            answer = judge(charge, ended(charge))
         killpoint("cancel.after_call")
         charge = take(charge, answer, None, by=by, now=now)
+        if charge.status in OPEN and not charge.needs_review:
+            raise ProcessorAway
     if charge.status != ChargeStatus.CANCELED:
         raise ChargeNotCancelable(charge.status)
     return charge
 
 
-def _cancel_pending(charge_id: UUID, by: Actor, now: datetime) -> Charge:
-    """A charge that nobody has begun is canceled at once; others are as they were."""
+def _request_cancel(charge_id: UUID, by: Actor, now: datetime) -> Charge:
+    """A charge that has no intent yet is canceled at once; one that waits for its cardholder is to
+    be; others are as they were.
+    """
     with transaction.atomic(durable=True):
         charge = collection.lock(charge_id)
-        if charge.status == ChargeStatus.PENDING:
-            deciding.cancel(charge, now)
-            collection.conclude(charge, by=by, now=now)
+        is_with_processor = charge.external_charge_id and charge.status != S.REQUIRES_ACTION
+        if charge.status in OPEN and not is_with_processor:
+            cancellation.request(charge, by=by, now=now)
         return charge
 
 
@@ -213,6 +218,17 @@ def _go_on(take: Callable[[], Charge | None], *, by: Actor, now: datetime) -> Ch
         else:
             is_ours = _lease(charge, now)
     killpoint("charge.after_claim")
-    if is_ours and charge.status in WITH_PROCESSOR:
-        return ask_processor(charge, by=by, now=now)
-    return charge
+    if not is_ours or charge.status not in WITH_PROCESSOR:
+        return charge
+    if charge.is_owned and not collection.owner().wants(charge):
+        charge = _withdraw(charge.id, by, now)
+    return ask_processor(charge, by=by, now=now) if charge.status in OPEN else charge
+
+
+def _withdraw(charge_id: UUID, by: Actor, now: datetime) -> Charge:
+    """The leased charge that its owner does not want any more is canceled, or about to be."""
+    with transaction.atomic(durable=True):
+        charge = collection.lock(charge_id)
+        if charge.status in OPEN:
+            cancellation.request(charge, by=by, now=now)
+        return charge

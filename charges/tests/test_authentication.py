@@ -6,6 +6,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+import time_machine
 
 from charges import services
 from charges.gateway.client import client
@@ -216,6 +217,55 @@ def test_a_charge_without_an_outcome_cannot_be_canceled(api, poor_ada, sandbox):
 
     assert cancel(api, made["id"]).status_code == 409
     assert wallet_of(api, "ada")["held"] == "30.00"
+
+
+def test_a_charge_that_the_processor_never_got_is_canceled_at_once(api, poor_ada, sandbox):
+    sandbox.fault("drop_before", path="/payment_intents$")
+    made = charge(api, payment_method=CARD).json()
+
+    assert cancel(api, made["id"]).json()["status"] == "canceled"
+    assert end_of(made["id"]) == CANCELED
+
+
+def test_an_intent_whose_creation_was_lost_is_never_paid_once_its_charge_is_canceled(
+    api, poor_ada, sandbox, now
+):
+    sandbox.fault("drop_after", path="/payment_intents$")
+    made = charge(api, payment_method=CARD).json()
+    cancel(api, made["id"])
+
+    collect(made["id"], now + timedelta(days=1))
+
+    assert sandbox.summary()["payment_intents"] == {"requires_confirmation": 1}
+
+
+@pytest.fixture
+def uncanceled(api, waiting, sandbox):
+    """A charge that waits for its cardholder; Stripe answered 500 to its cancellation."""
+    sandbox.fault("error_500_before", path="/cancel")
+    answer = cancel(api, waiting["id"])
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    return waiting
+
+
+def test_a_cancellation_that_the_processor_did_not_do_is_done_by_a_sweep(uncanceled, now):
+    with time_machine.travel(now + timedelta(minutes=1)):
+        services.collect_due(by=BY)
+
+    assert end_of(uncanceled["id"]) == CANCELED
+
+
+def test_the_client_secret_is_given_out_no_more_once_a_cancellation_is_wanted(api, uncanceled):
+    assert api.get(f"/charges/{uncanceled['id']}").json()["next_action"] is None
+
+
+def test_whoever_pays_before_the_cancellation_is_done_has_paid(uncanceled, sandbox, now):
+    authenticate(uncanceled["id"], sandbox)
+
+    with time_machine.travel(now + timedelta(minutes=1)):
+        services.collect_due(by=BY)
+
+    assert end_of(uncanceled["id"]) == paid(7000)
 
 
 def test_a_charge_that_the_cardholder_has_just_paid_is_paid_not_canceled(api, waiting, sandbox):

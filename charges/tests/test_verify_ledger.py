@@ -20,6 +20,7 @@ from wallets.tests.corruption import corrupted, found_broken
 from wallets.tests.steps import open_wallet
 
 SHARES = """[{"recipient": "ada", "amount": 1}]"""
+OPEN = "status = 'unknown', succeeded_at = NULL, next_attempt_at = now()"
 BROKEN_BY = {
     "held equals the open wallet legs": ("wallets_wallet", "SET held = held + 1"),
     "legs sum to the charge": ("charges_charge", "SET wallet_amount = 0, external_amount = 0"),
@@ -37,12 +38,11 @@ BROKEN_BY = {
     ),
     "no card has only waiting charges": (
         "charges_charge",
-        "SET status = 'processing', succeeded_at = NULL, next_attempt_at = now(),"
-        + " waiting_since = now() - interval '1 hour'",
+        f"SET {OPEN}, waiting_since = now() - interval '1 hour'",
     ),
     "an open charge has no terminal event": (
         "charges_charge",
-        "SET status = 'unknown', succeeded_at = NULL, next_attempt_at = now()",
+        f"SET {OPEN}",
     ),
 }
 BROKEN_REFUND_BY = {

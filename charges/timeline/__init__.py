@@ -13,9 +13,9 @@ from charges.timeline.story import Entry, Story
 # Facts of one moment, in the order in which they follow from each other.
 ORDER = [
     "created", "decided", "refund.created", "attempt", "attempt.cut_off", "processor_event",
-    "resolution", "requires_action", "succeeded", "failed", "canceled", "refund.succeeded",
-    "refund.failed", "dispute.opened", "dispute.closed", "ledger", "shares", "event", "delivery",
-    "outlook", "next",
+    "resolution", "requires_action", "cancel_requested", "succeeded", "failed", "canceled",
+    "refund.succeeded", "refund.failed", "dispute.opened", "dispute.closed", "ledger", "shares",
+    "event", "delivery", "outlook", "next",
 ]  # fmt: skip
 PARTS = [
     collecting.beginning, collecting.attempts, collecting.processor_events, collecting.resolutions,

@@ -146,6 +146,9 @@ def outcome(story: Story) -> Iterator[Entry]:
             f"{story.money(charge.wallet_amount)} stay held in the wallet.",
             {"expires_at": time(charge.action_expires_at)},
         )
+    if charge.cancel_requested_at:
+        text = "It is not wanted any more: its intent is to be canceled at the processor."
+        yield Entry(charge.cancel_requested_at, "cancel_requested", text)
     if charge.succeeded_at:
         yield Entry(charge.succeeded_at, "succeeded", "The charge succeeded.")
         yield from _shares(story, charge.succeeded_at)
@@ -215,6 +218,8 @@ def what_comes_next(story: Story) -> Iterator[Entry]:
         text = "The processor is asked again."
         if charge.status == ChargeStatus.PENDING:
             text = "A worker collects it."
+        elif charge.cancel_requested_at:
+            text = "The processor is asked to cancel the intent."
         elif charge.waiting_since:
             text = "It waits for its turn: as many charges ask this card as networks let decline."
         yield Entry(charge.next_attempt_at, "next", text)

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 
 from charges import services as charges
-from charges.models import Charge, ChargeStatus
+from charges.models import OPEN, Charge
 from installments import owner, transitions
 from installments.models import InstallmentOrder, OrderStatus
 from installments.services.locking import check, locked
@@ -34,8 +34,8 @@ def activate_order(*, order_id: UUID, by: Actor, now: datetime) -> InstallmentOr
 
 
 def pause_order(*, order_id: UUID, reason: str = "", by: Actor, now: datetime) -> InstallmentOrder:
-    """Nothing of the order is collected until somebody resumes it; a charge under way ends by
-    itself. Raises InvalidTransition.
+    """Nothing of the order is collected until somebody resumes it; a charge that the processor has
+    ends by itself. Raises InvalidTransition.
     """
     with transaction.atomic(durable=True):
         order = locked(order_id)
@@ -65,20 +65,21 @@ def resume_order(
 
 
 def cancel_order(*, order_id: UUID, reason: str = "", by: Actor, now: datetime) -> InstallmentOrder:
-    """Nothing more is collected; what is paid stays paid. A charge that waits for its cardholder is
-    canceled, one that the processor has ends by itself.
+    """Nothing more is collected; what is paid stays paid. Open charges are canceled, at once or by
+    the processor; one that it collects at this moment is paid.
 
-    Raises InvalidTransition, ProcessorAway.
+    Raises InvalidTransition, and ProcessorAway when the order is canceled but one of its charges
+    may still be paid: a sweep asks again, and so does repeating this.
     """
     with transaction.atomic(durable=True):
         order = locked(order_id)
         if order.status != S.CANCELED:
             check(order, "canceled", S.PENDING, S.ACTIVE, S.PAUSED)
             transitions.cancel(order, reason=reason, by=by, now=now)
-    waiting = Charge.objects.filter(
-        installment_order_id=order_id, status=ChargeStatus.REQUIRES_ACTION
+    wanted = Charge.objects.filter(
+        installment_order_id=order_id, status__in=OPEN, cancel_requested_at__isnull=False
     )
-    for charge in waiting:
+    for charge in wanted:
         with suppress(charges.ChargeNotCancelable):  # it has ended meanwhile
             charges.cancel(charge_id=charge.id, by=by, now=now)
     return order

@@ -130,9 +130,11 @@ def test_a_card_that_pays_while_the_order_is_paused_has_paid(agree, sandbox, now
     stories.sweep(at("03-01"))
     stories.collect_cards()
     stories.sweep(at("04-01"))
+    sandbox.fault("error_500_after", path="/confirm$")
+    stories.collect_cards()
     hear("charge.dispute.created", dispute_of(order), now)
 
-    stories.collect_cards()
+    stories.recover(order, now)
 
     order.refresh_from_db()
     assert (statuses(order), order.status) == (["paid", "paid"], "completed")

@@ -150,11 +150,11 @@ def test_the_last_try_that_declines_during_a_pause_was_the_last(agree, sandbox):
     order = agree("ada", THREE[:1], payment_method="pm_card_chargeDeclined")
     for day in TRIES:
         if day == "03-15":
-            stories.sweep(at(day))
-            stories.pause(order, at(day))
-        else:
-            stories.sweep(at(day))
+            sandbox.fault("error_500_after", path="/confirm$")
+        stories.sweep(at(day))
         stories.collect_cards()
+    stories.pause(order, at("03-15"))
+    stories.recover(order, at("03-15"))
     assert statuses(order) == ["failed"]
 
     stories.resume(order, at("03-25", minute=30))
@@ -194,10 +194,12 @@ def test_the_time_to_a_late_fee_does_not_count_the_pause(agree):
 
 def test_an_order_that_completes_while_paused_is_told_as_no_longer_paused(agree, sandbox):
     order = agree("ada", THREE[:1], payment_method="pm_card_visa")
+    sandbox.fault("error_500_after", path="/confirm$")
     stories.sweep(at("03-01"))
+    stories.collect_cards()
     stories.pause(order, at("03-01"))
 
-    stories.collect_cards()
+    stories.recover(order, at("03-01"))
 
     event = Event.objects.get(type="installment_order.completed")
     data = json.loads(event.data)

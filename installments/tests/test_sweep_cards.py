@@ -2,19 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from charges import services as charges
-from charges.models import Charge
 from installments.tests import stories
-from installments.tests.stories import BY, VISA, at, event_types, parts, statuses
+from installments.tests.stories import VISA, at, event_types, parts, statuses
 
 ONE = parts((5000, "03-01"))
 DECLINED = "pm_card_chargeDeclined"
-
-
-def recover(order):
-    """As the operator's `recover_charges`: whatever is open is asked about."""
-    for charge in stories.charges_of(order):
-        charges.collect(charge_id=charge.id, by=BY, now=at("03-01", minute=59))
 
 
 def test_a_part_for_a_card_is_processing_until_a_worker_collects_it(agree, sandbox):
@@ -96,7 +88,7 @@ def test_a_part_of_unknown_outcome_is_charged_by_nothing_new(unknown, wallet):
 
 
 def test_recovery_pays_a_part_of_unknown_outcome_once(unknown, sandbox):
-    recover(unknown)
+    stories.recover(unknown, at("03-01", minute=59))
 
     assert statuses(unknown) == ["paid"]
     assert sandbox.summary()["payment_intents"]["succeeded"] == 1
@@ -110,48 +102,18 @@ def test_a_processor_that_is_away_is_no_try_of_the_schedule(agree, sandbox):
     stories.collect_cards()
     before = statuses(order), stories.part(order).attempts
 
-    recover(order)
+    stories.recover(order, at("03-01", minute=59))
 
     assert before == (["processing"], 1)
     assert (statuses(order), stories.part(order).attempts) == (["paid"], 1)
 
 
-def test_canceling_while_a_card_is_asked_keeps_what_it_pays(agree, sandbox):
-    order = agree("ada", [*ONE, *parts((5000, "04-01"))], payment_method=VISA)
-    stories.sweep(at("03-01"))
+def test_a_last_part_paid_after_canceling_does_not_complete_the_order(unknown):
+    stories.cancel(unknown, at("03-01"))
 
-    stories.cancel(order, at("03-01"))
-    before = statuses(order)
-    stories.collect_cards()
-
-    order.refresh_from_db()
-    assert (before, statuses(order)) == (["processing", "canceled"], ["paid", "canceled"])
-    assert (order.status, order.amount_paid) == ("canceled", 5000)
-
-
-def test_canceling_while_a_card_is_asked_cancels_what_it_declines(agree, sandbox):
-    order = agree("ada", ONE, payment_method=DECLINED)
-    stories.sweep(at("03-01"))
-
-    stories.cancel(order, at("03-01"))
-    stories.collect_cards()
-
-    order.refresh_from_db()
-    assert (statuses(order), order.status) == (["canceled"], "canceled")
-    assert stories.sweep(at("04-01")).collected == 0
-    assert Charge.objects.count() == 1
-
-
-def test_a_last_part_paid_after_canceling_does_not_complete_the_order(agree, sandbox):
-    order = agree("ada", ONE, payment_method=VISA)
-    stories.sweep(at("03-01"))
-    stories.cancel(order, at("03-01"))
-
-    stories.collect_cards()
-
-    order.refresh_from_db()
-    assert (order.status, order.amount_paid) == ("canceled", 5000)
-    assert event_types(order)[-1] == "installment_order.canceled"
+    unknown.refresh_from_db()
+    assert (unknown.status, unknown.amount_paid) == ("canceled", 5000)
+    assert event_types(unknown)[-1] == "installment_order.canceled"
 
 
 def test_a_part_in_processing_at_the_end_of_its_date_is_overdue_when_it_fails(agree, sandbox):

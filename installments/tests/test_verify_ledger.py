@@ -35,6 +35,7 @@ BROKEN_BY = {
     "only installments of active orders wait to be collected": (
         ORDER, "SET status = 'canceled', canceled_at = now()",
     ),
+    "what is canceled or paused asks no card": (CHARGE, OPEN),
     "revisions are numbered without gaps": ("installments_revision", "SET number = number + 1"),
     "an order is past due exactly while something is": (ORDER, "SET past_due = NOT past_due"),
 }  # fmt: skip
@@ -43,10 +44,14 @@ REFUSED_BY_A_CONSTRAINT = {"at most one open charge per installment"}
 
 @pytest.fixture
 def story(agree, wallet, sandbox):
-    """A part paid by itself, one waiting; another order that was rescheduled, then paid off."""
+    """A part paid by itself, one waiting; an order canceled after its first part; another one that
+    was rescheduled, then paid off.
+    """
     wallet("bob"), wallet("ada", 50_000)
     waiting = agree("ada", THREE, split_instructions=SPLIT)
+    ended = agree("ada", THREE)
     stories.sweep(at("03-01"))
+    stories.cancel(ended, at("03-01"))
     other = agree("ada", THREE, split_instructions=SPLIT)
     stories.reschedule(stories.part(other, 3), "2024-06-01", at("03-01"))
     stories.pay_off(other, at("03-01"))
@@ -95,5 +100,5 @@ def test_the_database_refuses_to_rewrite_revisions(story):
 
 def test_the_story_itself_is_proven(story):
     assert InstallmentOrder.objects.filter(status="completed").count() == 1
-    assert Installment.objects.filter(status="paid").count() == 4
+    assert Installment.objects.filter(status="paid").count() == 5
     assert not found_broken()
