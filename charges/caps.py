@@ -95,7 +95,7 @@ def _of_card(charge: Charge) -> QuerySet[Charge]:
 
 def _left(charge: Charge, now: datetime) -> int:
     """How many more declines of the charge's card the networks allow now."""
-    declined = Charge.objects.filter(
+    declined: dict[str, int] = Charge.objects.filter(
         _declined(now - CAPS[-1][1]),
         partner_id=charge.partner_id,
         customer_id=charge.customer_id,
