@@ -7,7 +7,7 @@ from devstack.stripe_sandbox.errors import ApiError, Json, invalid, unsupported
 from devstack.stripe_sandbox.events import emit
 from devstack.stripe_sandbox.listing import filtered
 from devstack.stripe_sandbox.methods import card_of
-from devstack.stripe_sandbox.money import THREE_DECIMAL, check_positive, spoken
+from devstack.stripe_sandbox.money import check_positive, check_steps, spoken
 
 # Seconds of the sandbox's clock until a late refund succeeds or fails.
 LATE = 60
@@ -110,8 +110,7 @@ def _amount(call: Call, charge: Json) -> int:
         currency = charge["currency"]
         text = f"Refund amount ({_short(amount, currency)}) is greater than {whole} "
         raise ApiError(400, f"{text}({_short(left, currency)})", param="amount")
-    if charge["currency"] in THREE_DECIMAL and amount % 10:
-        raise invalid(f"Amounts in {charge['currency']} must end in 0", "amount")
+    check_steps(amount, charge["currency"])
     return amount
 
 
