@@ -56,6 +56,8 @@ KIND_COLOURS = {
 }
 BETWEEN = re.compile(r"(?<=[A-Z])(?=[0-9])")
 """Symbols that are letters stand apart from the figure (CLDR's currency spacing)."""
+USUAL_CODE = "USD"
+"""Has as many decimals as all codes that are not in money.UNUSUAL."""
 MOVED = (
     LedgerEntry.objects.filter(transaction=OuterRef("pk"), amount__gt=0)
     .order_by()
@@ -145,12 +147,13 @@ class AmountFilter(RangeNumericFilter):
         """An amount that a currency cannot have finds none of its rows."""
         cases = Q(pk__in=[])
         for places in money.EXPONENTS:
-            codes = [code for code, digits in money.currencies().items() if digits == places]
+            codes = [code for code, digits in money.UNUSUAL.items() if digits == places]
             try:
-                minor = money.parse(text, codes[0])
+                minor = money.parse(text, codes[0] if codes else USUAL_CODE)
             except (money.InvalidAmount, money.AmountPrecision):
                 continue
-            cases |= Q(currency__in=codes, **{f"{self.field_path}__{lookup}": minor})
+            rows = Q(currency__in=codes) if codes else ~Q(currency__in=money.UNUSUAL)
+            cases |= rows & Q(**{f"{self.field_path}__{lookup}": minor})
         return cases
 
 

@@ -1,6 +1,7 @@
 """Money: integers of a currency's minor unit. Pure: no Django, no clock, no float, no Decimal.
 
-Exponents come from the ISO 4217 table of the `iso4217` package.
+Exponents come from the ISO 4217 table of the `iso4217` package; of codes that it lists no more,
+from the few that are kept here.
 """
 
 from __future__ import annotations
@@ -13,6 +14,22 @@ import iso4217
 
 MAX_MINOR = 10**12
 EXPONENTS = (0, 2, 3)
+USUAL = 2
+UNUSUAL = {
+    **dict.fromkeys(
+        (
+            "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI",
+            "VND", "VUV", "XAF", "XOF", "XPF",
+            "ADP", "BEF", "BYB", "BYR", "ESP", "GRD", "ITL", "LUF", "MGF", "PTE", "TPE", "TRL",
+        ),
+        0,
+    ),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+    **dict.fromkeys(("CLF", "UYW"), 4),
+}  # fmt: skip
+"""Exponents other than 2 of all codes that are or were in use (ISO 4217 tables A.1 and A.3, as in
+OpenJDK's currency.properties): what an amount was written with is known after its currency is
+gone. A test demands those of every release of the package."""
 PLAIN = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
 BASIS_POINTS = 10_000
 
@@ -30,12 +47,14 @@ class AmountPrecision(Exception):
 
 @cache
 def currencies() -> dict[str, int]:
-    """ISO 4217 codes in use and their exponents."""
+    """ISO 4217 codes in use and their exponents: what a new row may be in."""
     return {c.code: c.exponent for c in iso4217.Currency if c.exponent in EXPONENTS}
 
 
 def exponent(currency: str) -> int:
-    return currencies()[currency]
+    """Of any code, one that was withdrawn too: rows outlive their currency."""
+    known = currencies().get(currency)
+    return UNUSUAL.get(currency, USUAL) if known is None else known
 
 
 def parse(text: str, currency: str) -> int:
@@ -69,9 +88,7 @@ def text(minor: int, currency: str) -> str:
 
 
 def spoken(minor: int, currency: str) -> str:
-    """For people: (1999, "USD") is "19.99 USD". Of a currency that we do not know, its units."""
-    if currency not in currencies():
-        return f"{minor} minor units of {currency}"
+    """For people: (1999, "USD") is "19.99 USD"."""
     return f"{text(minor, currency)} {currency}"
 
 

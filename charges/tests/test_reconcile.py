@@ -103,7 +103,7 @@ def test_an_intent_that_nobody_knows_here(partner, sandbox):
 def test_an_intent_in_a_currency_that_iso_has_withdrawn_is_still_named(partner, sandbox):
     paid_elsewhere(currency="bgn")
 
-    assert reconcile()[1]["differences"][0]["there"] == "succeeded 1000 minor units of BGN"
+    assert reconcile()[1]["differences"][0]["there"] == "succeeded 10.00 BGN"
 
 
 def test_a_second_intent_that_succeeded_for_a_charge(made, sandbox):

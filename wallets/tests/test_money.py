@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import iso4217
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rest_framework.serializers import ValidationError
 
 from wallets import money
+from wallets.fields import CurrencyField
 
 MINOR = st.integers(1, money.MAX_MINOR)
 CURRENCIES = st.sampled_from(["USD", "JPY", "KWD"])
@@ -116,5 +119,25 @@ def test_money_is_spoken_with_its_currency():
     assert money.spoken(1999, "USD") == "19.99 USD"
 
 
-def test_of_a_currency_that_we_do_not_know_its_units_are_spoken():
-    assert money.spoken(1999, "ZZZ") == "1999 minor units of ZZZ"
+@pytest.mark.parametrize(
+    ("minor", "currency", "text"),
+    [
+        (1999, "BGN", "19.99"), (1999, "ANG", "19.99"), (1999, "HRK", "19.99"),
+        (1999, "SLL", "19.99"), (1999, "ITL", "1999"), (1999, "BYR", "1999"), (5, "ZZZ", "0.05"),
+    ],
+)  # fmt: skip
+def test_an_amount_is_read_after_its_currency_was_withdrawn(minor, currency, text):
+    assert currency not in money.currencies()
+    assert (money.text(minor, currency), money.parse(text, currency)) == (text, minor)
+
+
+def test_the_exponent_of_no_code_in_use_is_lost_when_it_is_withdrawn(monkeypatch):
+    in_use = {code.code: code.exponent for code in iso4217.Currency if code.exponent is not None}
+    monkeypatch.setattr(money, "currencies", dict)
+
+    assert {code: money.exponent(code) for code in in_use} == in_use
+
+
+def test_a_withdrawn_currency_is_none_for_new_rows():
+    with pytest.raises(ValidationError):
+        CurrencyField().run_validation("BGN")
