@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from devstack.stripe_sandbox import params, refunds, routes
-from devstack.stripe_sandbox.call import MISSTATED, Call, public
+from devstack.stripe_sandbox.call import MISSTATED, MISSTATEMENTS, Call, public
 from devstack.stripe_sandbox.errors import (
     ApiError,
     Json,
@@ -136,7 +136,7 @@ class Api:
 
     def _attempt(self, request: Request, fault: str | None) -> Answer:
         try:
-            body = self._run(request, misstates=fault == "wrong_amount")
+            body = self._run(request, misstates=MISSTATEMENTS.get(fault or "", ()))
             answer = Answer(200, json.dumps(body).encode())
         except ApiError as error:
             if not error.keeps_changes:
@@ -144,7 +144,7 @@ class Api:
             answer = answer_of(error)
         return answer_of(internal()) if fault == "error_500_after" else answer
 
-    def _run(self, request: Request, *, misstates: bool) -> Json:
+    def _run(self, request: Request, *, misstates: tuple[str, ...]) -> Json:
         route, target = routes.find(request.method, request.path)
         given = params.validate(
             params.decode(request.text), params.params_type(route.resource, route.name)

@@ -14,12 +14,16 @@ ALPHABET = string.ascii_letters + string.digits
 # What the sandbox must know about an object and Stripe never shows.
 PRIVATE = "_sandbox"
 AMOUNTS = ("amount", "amount_received", "amount_captured")
+MISSTATEMENTS = {"wrong_amount": AMOUNTS, "wrong_amount_received": ("amount_received",)}
+"""Faults, and the amounts that they make wrong."""
 MISSTATED = ("payment_intent", "charge", "refund")
 
 
 @dataclass
 class Call:
-    """`target` is the id in the path. With `misstates`, what is saved will show a wrong amount."""
+    """`target` is the id in the path. What is saved will show the amounts
+    that `misstates` names wrong.
+    """
 
     store: Store
     now: int
@@ -28,7 +32,7 @@ class Call:
     request_id: str | None = None
     idempotency_key: str | None = None
     webhooks: bool = False
-    misstates: bool = False
+    misstates: tuple[str, ...] = ()
 
     def load(self, kind: str, object_id: str, param: str | None = None) -> Json:
         """The object; ApiError 404, or 400 when `param` named it, if there is none (any more)."""
@@ -39,7 +43,7 @@ class Call:
 
     def save(self, obj: Json) -> Json:
         if self.misstates and obj["object"] in MISSTATED:
-            misstate(obj)
+            misstate(obj, self.misstates)
         self.store.save(obj)
         return obj
 
@@ -54,9 +58,9 @@ def secret(obj: Json) -> Json:
     return notes
 
 
-def misstate(obj: Json) -> None:
-    """From now on the object shows an amount that is one minor unit too high."""
-    secret(obj)["off_by"] = 1
+def misstate(obj: Json, names: tuple[str, ...]) -> None:
+    """From now on the object shows these amounts one minor unit too high."""
+    secret(obj)["misstated"] = list(names)
 
 
 def public(value: Any) -> Any:
@@ -70,10 +74,9 @@ def public(value: Any) -> Any:
         for name, item in value.items()
         if name != PRIVATE
     }
-    off_by = value[PRIVATE].get("off_by", 0) if PRIVATE in value else 0
-    for name in AMOUNTS if off_by else ():
+    for name in value.get(PRIVATE, {}).get("misstated", ()):
         if shown.get(name):
-            shown[name] += off_by
+            shown[name] += 1
     return shown
 
 

@@ -20,7 +20,10 @@ BEFORE = (
     "unauthorized_401",
 )
 # Executed, but the answer is lost, late or wrong.
-AFTER = ("drop_after", "hang_after", "error_500_after", "garbage", "wrong_amount")
+AFTER = (
+    "drop_after", "hang_after", "error_500_after", "garbage", "wrong_amount",
+    "wrong_amount_received",
+)  # fmt: skip
 
 
 @dataclass
