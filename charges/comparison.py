@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from charges.gateway.client import Unreadable
 from charges.gateway.disputes import CardDispute
 from charges.gateway.intents import Intent
 from charges.gateway.refunds import CardRefund
@@ -30,7 +31,7 @@ class Difference:
     is_repaired: bool = False
 
 
-def of_charge(charge: Charge | None, intent: Intent | None) -> Difference | None:
+def of_charge(charge: Charge | None, intent: Intent | Unreadable | None) -> Difference | None:
     """Where the two differ. A charge may be known by name only: another intent is stored on it."""
     kind = _kind_of_charge(charge, intent)
     if kind is None:
@@ -38,13 +39,13 @@ def of_charge(charge: Charge | None, intent: Intent | None) -> Difference | None
     return Difference(
         kind,
         here=_words(charge.status, charge.external_amount, charge.currency) if charge else NOTHING,
-        there=_words(intent.status, intent.amount, intent.currency) if intent else NOTHING,
+        there=_there(intent),
         charge_id=charge.id if charge else None,
         external_id=intent.id if intent else (charge.external_charge_id or "" if charge else ""),
     )
 
 
-def of_refund(refund: Refund | None, theirs: CardRefund | None) -> Difference | None:
+def of_refund(refund: Refund | None, theirs: CardRefund | Unreadable | None) -> Difference | None:
     """Where the two differ."""
     kind = _kind_of_refund(refund, theirs)
     if kind is None:
@@ -52,7 +53,7 @@ def of_refund(refund: Refund | None, theirs: CardRefund | None) -> Difference | 
     return Difference(
         kind,
         here=_words(refund.status, refund.external_amount, refund.currency) if refund else NOTHING,
-        there=_words(theirs.status, theirs.amount, theirs.currency) if theirs else NOTHING,
+        there=_there(theirs),
         charge_id=refund.charge_id if refund else None,
         refund_id=refund.id if refund else None,
         external_id=theirs.id if theirs else (refund.external_refund_id or "" if refund else ""),
@@ -60,36 +61,44 @@ def of_refund(refund: Refund | None, theirs: CardRefund | None) -> Difference | 
 
 
 def of_dispute(
-    charge: Charge | None, dispute: Dispute | None, theirs: CardDispute | None
+    charge: Charge | None, dispute: Dispute | None, theirs: CardDispute | Unreadable | None
 ) -> Difference | None:
     """Where the two differ. Disputes of what is not ours are nobody's here."""
-    if charge is None or theirs is None:
-        return None
-    if dispute is not None and (dispute.closed_at or dispute.status == theirs.status):
+    kind = _kind_of_dispute(charge, dispute, theirs)
+    if kind is None or theirs is None:
         return None
     return Difference(
-        "dispute_unsettled",
+        kind,
         here=_words(dispute.status, dispute.amount, dispute.currency) if dispute else NOTHING,
-        there=_words(theirs.status, theirs.amount, theirs.currency),
-        charge_id=charge.id,
+        there=_there(theirs),
+        charge_id=charge.id if charge else None,
         external_id=theirs.id,
     )
+
+
+def _there(theirs: Intent | CardRefund | CardDispute | Unreadable | None) -> str:
+    if isinstance(theirs, Unreadable):
+        return theirs.reason
+    return _words(theirs.status, theirs.amount, theirs.currency) if theirs else NOTHING
 
 
 def _words(status: str, minor: int, currency: str) -> str:
     return f"{status} {money.spoken(minor, currency)}"
 
 
-def _kind_of_charge(charge: Charge | None, intent: Intent | None) -> str | None:
+def _kind_of_charge(charge: Charge | None, intent: Intent | Unreadable | None) -> str | None:
     if intent is None:
         return "intent_missing"
+    if isinstance(intent, Unreadable):
+        return "intent_unreadable"
     is_paid = intent.status == "succeeded"
     if charge is None or charge.external_charge_id != intent.id:
         # One that was created and never confirmed is left over from a lost answer.
         return ("unknown_intent" if charge is None else "doubly_charged") if is_paid else None
     if intent.charge_id != str(charge.id):
         return "charge_differs"
-    if (intent.amount, intent.currency) != (charge.external_amount, charge.currency):
+    said = {intent.amount, intent.amount_received if is_paid else intent.amount}
+    if said != {charge.external_amount} or intent.currency != charge.currency:
         return "amount_differs"
     if charge.status in OPEN:
         return "unsettled" if _is_settled(charge, intent) else None
@@ -104,9 +113,11 @@ def _is_settled(charge: Charge, intent: Intent) -> bool:
     return intent.status in SETTLED
 
 
-def _kind_of_refund(refund: Refund | None, theirs: CardRefund | None) -> str | None:
+def _kind_of_refund(refund: Refund | None, theirs: CardRefund | Unreadable | None) -> str | None:
     if theirs is None:
         return "refund_missing"
+    if isinstance(theirs, Unreadable):
+        return "refund_unreadable"
     is_back = theirs.may_move_money
     if refund is None:
         return "unknown_refund" if is_back else None
@@ -118,3 +129,14 @@ def _kind_of_refund(refund: Refund | None, theirs: CardRefund | None) -> str | N
     if refund.status == RefundStatus.SUCCEEDED:
         return None if is_back else "refund_failed_there"
     return "refund_succeeded_there" if is_back else None
+
+
+def _kind_of_dispute(
+    charge: Charge | None, dispute: Dispute | None, theirs: CardDispute | Unreadable | None
+) -> str | None:
+    if isinstance(theirs, Unreadable):
+        return "dispute_unreadable"
+    if charge is None or theirs is None:
+        return None
+    is_known = dispute is not None and (dispute.closed_at or dispute.status == theirs.status)
+    return None if is_known else "dispute_unsettled"

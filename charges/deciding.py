@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from charges import caps, legs
+from charges import caps, card_money, legs
 from charges.models import Charge, ChargeStatus, PaymentMethod
 from wallets import money
 from wallets.ledger import WalletKey
@@ -167,7 +167,7 @@ def _decide(
     charge.wallet_available = have if wallet else None
     if divided is None:
         has_no_card = spared if not charge.card else None
-        code, message = has_no_card or Failure(SHORT, _shortage(charge, wallet))
+        code, message = has_no_card or _shortage(charge, wallet, have)
         fail(charge, now, code=code, message=message)
         return
     charge.wallet_amount, charge.external_amount = divided
@@ -188,10 +188,21 @@ def _usable(charge: Charge, wallets: Wallets) -> Wallet | None:
     return wallet if wallet and is_usable and wallet.currency == charge.currency else None
 
 
-def _shortage(charge: Charge, wallet: Wallet | None) -> str:
-    if charge.card:
-        step = money.spoken(legs.card_step(charge.currency), charge.currency)
-        return f"The card takes steps of {step}, and no wallet covers what is between them."
+def _shortage(charge: Charge, wallet: Wallet | None, available: int) -> Failure:
+    currency = charge.currency
+    why = legs.no_card_leg(charge.amount, available=available, currency=currency)
+    if charge.card and why:
+        return Failure(why, _no_card_leg(why, currency))
     if wallet is None:
-        return "There is no usable wallet and no card."
-    return "The wallet does not cover the amount and there is no card."
+        return Failure(SHORT, "There is no usable wallet and no card.")
+    return Failure(SHORT, "The wallet does not cover the amount and there is no card.")
+
+
+def _no_card_leg(why: legs.NoCardLeg, currency: str) -> str:
+    if why is legs.NoCardLeg.CURRENCY:
+        return f"The processor takes no cards in {currency}, and no wallet covers the amount."
+    if why is legs.NoCardLeg.TOO_LARGE:
+        most = money.spoken(card_money.maximum(currency), currency)
+        return f"A card pays at most {most}, and no wallet covers the rest."
+    step = money.spoken(card_money.step(currency), currency)
+    return f"The card takes steps of {step}, and no wallet covers what is between them."

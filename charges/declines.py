@@ -101,7 +101,12 @@ CODES: dict[str, Known] = {
         amount_too_large="More than the processor takes at once.",
         amount_too_small="Less than the processor takes.",
         canceled="The payment was canceled at the processor.",
+        card_amount_unsupported="No card can pay exactly this amount of the currency, and no "
+        "wallet covers what is between.",
+        card_currency_unsupported="The processor takes no cards in this currency, and no wallet "
+        "covers the amount.",
         invalid_amount="The issuer does not accept the amount.",
+        invalid_charge_amount_no_decimal_compatible="Cards take whole units of the currency.",
         invalid_request="The processor did not accept the request.",
         parameter_invalid_integer="The processor did not accept the request.",
         payment_method_unexpected_state="The card was used once without being saved, or removed.",

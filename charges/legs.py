@@ -1,21 +1,19 @@
-"""How a charge falls into a wallet leg and a card leg. Pure.
-
-Stripe refuses card payments below a minimum per currency (docs.stripe.com/currencies,
-"Minimum and maximum charge amounts"); elsewhere we ask for at least 1 minor unit. Amounts of
-three-decimal currencies must end in 0 (ibid., "Three-decimal currencies").
-"""
+"""How a charge falls into a wallet leg and a card leg, in amounts that a card can take. Pure."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import NamedTuple
 
-from wallets import money
+from charges import card_money
 
-MINIMUM = {
-    "USD": 50, "AED": 200, "AUD": 50, "BGN": 100, "BRL": 50, "CAD": 50, "CHF": 50, "CZK": 1500,
-    "DKK": 250, "EUR": 50, "GBP": 30, "HKD": 400, "HUF": 17500, "INR": 50, "JPY": 50, "MXN": 1000,
-    "MYR": 200, "NOK": 300, "NZD": 50, "PLN": 200, "RON": 200, "SEK": 300, "SGD": 50, "THB": 1000,
-}  # fmt: skip
+
+class NoCardLeg(StrEnum):
+    """Why no card can pay what the wallet does not: failure codes (charges/declines.py)."""
+
+    CURRENCY = "card_currency_unsupported"
+    AMOUNT = "card_amount_unsupported"
+    TOO_LARGE = "amount_too_large"
 
 
 class Legs(NamedTuple):
@@ -32,17 +30,27 @@ def divide(amount: int, *, available: int, currency: str, has_card: bool) -> Leg
     wallet = min(available, amount)
     if wallet == amount:
         return Legs(wallet, 0)
-    if not has_card:
+    if not has_card or no_card_leg(amount, available=available, currency=currency):
         return None
-    step = card_step(currency)
-    least = max(amount - wallet, min(MINIMUM.get(currency, 1), amount))
-    card = -(-least // step) * step
-    return Legs(amount - card, card) if card <= amount else None
+    card = _card_leg(amount, wallet, currency)
+    return Legs(amount - card, card)
 
 
-def card_step(currency: str) -> int:
-    """Cards take multiples of so many minor units."""
-    return 10 if money.exponent(currency) == 3 else 1
+def no_card_leg(amount: int, *, available: int, currency: str) -> NoCardLeg | None:
+    """Why a card cannot pay what the wallet leaves of the amount; None when it can be asked."""
+    if not card_money.is_supported(currency):
+        return NoCardLeg.CURRENCY
+    card = _card_leg(amount, min(available, amount), currency)
+    if card > amount:
+        return NoCardLeg.AMOUNT
+    return NoCardLeg.TOO_LARGE if card > card_money.maximum(currency) else None
+
+
+def _card_leg(amount: int, wallet: int, currency: str) -> int:
+    """The least multiple of the card's step that covers the rest, and the minimum if it can."""
+    step = card_money.step(currency)
+    least = max(amount - wallet, min(card_money.minimum(currency), amount))
+    return -(-least // step) * step
 
 
 class Returns(NamedTuple):
@@ -62,7 +70,7 @@ def divide_refund(
     if refund_to == "wallet":
         leg = max(amount - wallet_left, 0)
         return Returns(0, amount, leg) if leg <= card_left else None
-    step = card_step(currency)
+    step = card_money.step(currency)
     card = min(amount, card_left) // step * step
     wallet = amount - card
     if wallet > (wallet_left if refund_to == "auto" else 0):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from charges import legs, splits
+from charges import card_money, splits
 from wallets import money
 
 
@@ -20,7 +20,7 @@ class LateFee(TypedDict):
 
 def of(terms: LateFee, part: int, *, so_far: int, currency: str) -> int:
     """The fee of a late part, in minor units; `so_far` are the order's other fees. It is floored to
-    what cards take (charges/legs.py), or a card could never pay the part.
+    what cards take (charges/card_money.py), or a card could never pay the part.
     """
     if terms["amount"] is not None:
         fee = money.parse(terms["amount"], currency)
@@ -28,4 +28,4 @@ def of(terms: LateFee, part: int, *, so_far: int, currency: str) -> int:
         fee = money.part(part, splits.basis_points(terms["percentage"] or ""))
     if terms["cap"] is not None:
         fee = max(min(fee, money.parse(terms["cap"], currency) - so_far), 0)
-    return fee - fee % legs.card_step(currency)
+    return fee - fee % card_money.step(currency)

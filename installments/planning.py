@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import pairwise
 from typing import Any
 
-from charges import legs, splits
+from charges import card_money, splits
 from charges.splits import Instruction, Share
 from installments import schedule
 from installments.late_fees import LateFee
@@ -36,6 +36,27 @@ class InvalidSchedule(Exception):
     def __init__(self, field: str, code: str, message: str) -> None:
         super().__init__(message)
         self.field, self.code = field, code
+
+
+class CardCurrencyUnsupported(Exception):
+    """A card is named, and none can be charged in the currency."""
+
+    field = "payment_method"
+    code = "card_currency_unsupported"
+
+    def __init__(self, currency: str) -> None:
+        super().__init__(f"No card can be charged in {currency}.")
+
+
+class CardAmountUnsupported(Exception):
+    """A card is named that cannot pay the amount in `field` exactly."""
+
+    code = "card_amount_unsupported"
+
+    def __init__(self, field: str, currency: str) -> None:
+        step = money.spoken(card_money.step(currency), currency)
+        super().__init__(f"Cards take {currency} in steps of {step}.")
+        self.field = field
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +113,13 @@ class Plan:
 
 
 def plan(new: NewOrder, *, policy: Policy, now: datetime) -> Plan:
-    """Raises InvalidSchedule, ScheduleSumMismatch, SplitExceedsAmount."""
+    """Raises InvalidSchedule, ScheduleSumMismatch, SplitExceedsAmount, CardCurrencyUnsupported,
+    CardAmountUnsupported.
+    """
     today = schedule.local_date(now, new.timezone)
     _check_size(new)
+    if new.payment_method:
+        check_card(new.currency, _amounts_asked(new))
     parts = _by_rule(new, new.plan, today) if isinstance(new.plan, Rule) else list(new.plan)
     _check_dates(parts, today, "first_due_date" if isinstance(new.plan, Rule) else "schedule")
     total = schedule.total(parts)
@@ -107,7 +132,7 @@ def plan(new: NewOrder, *, policy: Policy, now: datetime) -> Plan:
 
 def _check_size(new: NewOrder) -> None:
     """Each part is at least what a card can be charged in the currency."""
-    least = legs.MINIMUM.get(new.currency, 1)
+    least = card_money.minimum(new.currency)
     if isinstance(new.plan, Rule):
         rule = new.plan
         if rule.down_payment >= new.amount:
@@ -125,6 +150,29 @@ def _check_size(new: NewOrder) -> None:
             raise InvalidSchedule(name, "amount_too_small", text)
 
 
+def check_card(currency: str, amounts: Iterable[tuple[str, int]]) -> None:
+    """A card can pay each of the (field, minor units), as far as it is known before.
+
+    Raises CardCurrencyUnsupported, CardAmountUnsupported.
+    """
+    if not card_money.is_supported(currency):
+        raise CardCurrencyUnsupported(currency)
+    for name, amount in amounts:
+        if amount % card_money.step(currency):
+            raise CardAmountUnsupported(name, currency)
+
+
+def _amounts_asked(new: NewOrder) -> Iterator[tuple[str, int]]:
+    """(field, minor units) of all that decides what the parts are."""
+    yield "amount", new.amount
+    if isinstance(new.plan, Rule):
+        yield "down_payment", new.plan.down_payment
+        yield "installment_amount", new.plan.installment_amount or 0
+    else:
+        for place, part in enumerate(new.plan):
+            yield f"schedule[{place}].amount", part.amount
+
+
 def check_due_date(day: date, today: date, field: str) -> None:
     """Raises InvalidSchedule for a date before today or too far ahead."""
     if day < today:
@@ -135,15 +183,15 @@ def check_due_date(day: date, today: date, field: str) -> None:
 
 def _by_rule(new: NewOrder, rule: Rule, today: date) -> list[Part]:
     rest = new.amount - rule.down_payment
-    asked = rule.installment_amount
-    if asked is not None and abs(asked * rule.count - rest) >= rule.count:
+    asked, step = rule.installment_amount, card_money.step(new.currency)
+    if asked is not None and abs(asked * rule.count - rest) >= rule.count * step:
         raise InvalidSchedule(
             "installment_amount", "installment_amount_mismatch",
             "It does not agree with the amount and the count.",
         )  # fmt: skip
     if rule.first_due_date:
         check_due_date(rule.first_due_date, today, "first_due_date")
-    amounts = schedule.amounts(rest, rule.count, rule.remainder)
+    amounts = schedule.amounts(rest, rule.count, rule.remainder, step)
     dates = schedule.dates(
         rule.first_due_date or today, rule.count + 1, rule.frequency, rule.interval
     )

@@ -37,21 +37,26 @@ class Part:
 
 
 class PartTooSmall(Exception):
-    """The amount cannot be shared over so many parts of at least one minor unit."""
+    """The amount cannot be shared over so many parts of at least one step."""
 
 
-def amounts(total: int, count: int, remainder: Remainder) -> list[int]:
-    """`count` parts that sum to the total: 10000 in 3 spread is 3334, 3333, 3333.
+def amounts(total: int, count: int, remainder: Remainder, step: int = 1) -> list[int]:
+    """`count` parts that sum to the total: 10000 in 3 spread is 3334, 3333, 3333, and in steps of
+    10 it is 3340, 3330, 3330.
 
-    Raises PartTooSmall.
+    What the total has between two steps goes to one part: the last if the remainder does, else
+    the first. Raises PartTooSmall.
     """
-    base, rest = divmod(total, count)
+    steps, between = divmod(total, step)
+    base, rest = divmod(steps, count)
     if base == 0:
         raise PartTooSmall(f"{total} minor units are too few for {count} parts.")
-    parts = [base] * count
     if remainder == Remainder.SPREAD:
-        return [amount + (place < rest) for place, amount in enumerate(parts)]
-    parts[0 if remainder == Remainder.FIRST else -1] += rest
+        parts = [step * (base + (place < rest)) for place in range(count)]
+        parts[0] += between
+        return parts
+    parts = [step * base] * count
+    parts[0 if remainder == Remainder.FIRST else -1] += step * rest + between
     return parts
 
 

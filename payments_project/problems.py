@@ -122,7 +122,8 @@ DOMAIN: dict[type[Exception], Problem] = {
     ),
     charges.RefundAmountUnsupported: Problem(
         422, "refund_amount_unsupported", "The card cannot get this amount",
-        "Cards take three-decimal currencies in steps of ten of the smallest unit.",
+        "Cards take BHD, JOD, KWD, OMR and TND in steps of 0.010 and MGA in steps of 1.00. With "
+        "refund_to=wallet any amount goes back.",
     ),
     charges.WalletRequired: Problem(
         422, "wallet_required", "The customer has no wallet",
@@ -136,6 +137,17 @@ DOMAIN: dict[type[Exception], Problem] = {
     planning.ScheduleSumMismatch: Problem(
         422, "schedule_sum_mismatch", "The schedule does not sum to the amount",
         "The amounts of the schedule must sum to the order's amount exactly.",
+    ),
+    planning.CardAmountUnsupported: Problem(
+        422, "card_amount_unsupported", "No card can pay this amount exactly",
+        "Cards take BHD, JOD, KWD, OMR and TND in steps of 0.010 and MGA in steps of 1.00: name "
+        "amounts in these steps, or no payment_method. A charge that fails with this code lacked "
+        "a wallet that pays what is between.",
+    ),
+    planning.CardCurrencyUnsupported: Problem(
+        422, "card_currency_unsupported", "No card can be charged in this currency",
+        "The processor takes no cards in this currency; wallets do. Name no payment_method. A "
+        "charge that fails with this code was not covered by the wallet.",
     ),
     installments.InvalidTransition: INVALID_TRANSITION,
     installments.ChargeInProgress: Problem(
@@ -156,6 +168,9 @@ DOMAIN: dict[type[Exception], Problem] = {
     ),
 }  # fmt: skip
 
+NAMES_FIELD = (
+    planning.InvalidSchedule, planning.CardAmountUnsupported, planning.CardCurrencyUnsupported
+)  # fmt: skip
 UNAVAILABLE = DOMAIN[charges.ProcessorAway]
 NOT_FOUND = DOMAIN[wallets.WalletNotFound]
 INTERNAL = Problem(
@@ -280,7 +295,7 @@ def _read(error: Exception) -> tuple[Problem, str, list[dict[str, str]], dict[st
 
 
 def _field_error(error: Exception) -> list[dict[str, str]]:
-    if not isinstance(error, planning.InvalidSchedule):
+    if not isinstance(error, NAMES_FIELD):
         return []
     return [{"field": error.field, "code": error.code, "detail": str(error)}]
 

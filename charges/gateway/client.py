@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
-from typing import Any
+from typing import Any, TypeVar
 
 import stripe
 import structlog
 from django.conf import settings
 
+from charges import card_money, legs
+
 PAGE = 100
+T = TypeVar("T")
 
 logger = structlog.get_logger(__name__)
 
@@ -49,6 +53,14 @@ class Declined(Exception):
     def __init__(self, intent: Any) -> None:
         super().__init__()
         self.intent = intent
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A listed object of which we know the id alone, and why."""
+
+    id: str
+    reason: str
 
 
 @cache
@@ -97,6 +109,15 @@ def pages(listing: Callable[[Any], Any], params: dict[str, Any]) -> Iterator[Any
         after = {"starting_after": page.data[-1].id}
 
 
+def understood(read: Callable[[Any], T], listed: Iterable[Any]) -> Iterator[T | Unreadable]:
+    """What each listed object says; one without sense hides no other."""
+    for raw in listed:
+        try:
+            yield read(raw)
+        except NotUnderstood as error:
+            yield Unreadable(printable(getattr(raw, "id", "")), str(error))
+
+
 def created_since(moment: datetime | None) -> dict[str, Any]:
     """The list parameter for what was created at that moment or later; for all without one."""
     return {} if moment is None else {"created": {"gte": int(moment.timestamp())}}
@@ -119,6 +140,14 @@ def _invalid(error: stripe.InvalidRequestError) -> Exception:
         return OutcomeUnknown(str(error), is_answered=True)
     message = printable(error.user_message or str(error))
     return Refused(printable(error.code or "invalid_request"), message)
+
+
+def units(minor: int, currency: str) -> int:
+    """The processor's units of an amount that is sent to it. Raises Refused."""
+    try:
+        return card_money.to_processor(minor, currency)
+    except card_money.Inexpressible as error:
+        raise Refused(legs.NoCardLeg.AMOUNT, str(error)) from error
 
 
 def printable(text: Any) -> str:

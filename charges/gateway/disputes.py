@@ -7,20 +7,23 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from charges import card_money
 from charges.gateway.client import (
     NotUnderstood,
+    Unreadable,
     ask,
     client,
     created_since,
     pages,
     plain,
     printable,
+    understood,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class CardDispute:
-    """A Dispute at Stripe as far as we need it; amounts in minor units, currency upper-case."""
+    """A Dispute at Stripe as far as we need it; amounts in our minor units, currency upper-case."""
 
     id: str
     status: str
@@ -37,20 +40,21 @@ def retrieve(dispute_id: str) -> CardDispute:
     return _read(ask(lambda: client().v1.disputes.retrieve(dispute_id)))
 
 
-def since(moment: datetime | None) -> Iterator[CardDispute]:
+def since(moment: datetime | None) -> Iterator[CardDispute | Unreadable]:
     """Every dispute of the account that was opened since then, newest first, page by page."""
-    return map(_read, pages(client().v1.disputes.list, created_since(moment)))
+    return understood(_read, pages(client().v1.disputes.list, created_since(moment)))
 
 
 def _read(raw: Any) -> CardDispute:
     try:
         data = plain(raw)
         due_by = (data.get("evidence_details") or {}).get("due_by")
+        currency = str(data["currency"]).upper()
         return CardDispute(
             id=str(data["id"]),
             status=printable(data["status"])[:32],
-            amount=int(data["amount"]),
-            currency=str(data["currency"]).upper(),
+            amount=card_money.from_processor(int(data["amount"]), currency),
+            currency=currency,
             intent_id=str(data.get("payment_intent") or ""),
             reason=printable(data.get("reason"))[:64],
             created_at=datetime.fromtimestamp(int(data["created"]), UTC),

@@ -12,17 +12,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from charges import card_money
 from charges.gateway.client import (
     Declined,
     NotUnderstood,
     OutcomeUnknown,
     Refused,
+    Unreadable,
     ask,
     client,
     created_since,
     pages,
     plain,
     printable,
+    understood,
+    units,
 )
 from charges.models import Charge
 
@@ -31,13 +35,17 @@ AUTHENTICATE = "authentication_required"
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A PaymentIntent as far as we need it; amounts in minor units, currency upper-case."""
+    """A PaymentIntent as far as we need it; amounts in our minor units, currency upper-case.
+
+    `amount_received` is what it collected.
+    """
 
     id: str
     status: str
     amount: int
     currency: str
     charge_id: str
+    amount_received: int = 0
     client_secret: str = ""
     failure_code: str = ""
     failure_decline_code: str = ""
@@ -65,9 +73,12 @@ class Intent:
 
 
 def create(charge: Charge, *, customer: str | None) -> Intent:
-    """An unconfirmed intent for the card leg exists. Money cannot move by it alone."""
+    """An unconfirmed intent for the card leg exists. Money cannot move by it alone.
+
+    Raises Refused for an amount that no card takes.
+    """
     params: Any = {
-        "amount": charge.external_amount,
+        "amount": units(charge.external_amount, charge.currency),
         "currency": charge.currency.lower(),
         "payment_method": charge.card,
         "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
@@ -116,10 +127,9 @@ def cancel(intent_id: str) -> Intent:
         return retrieve(intent_id)
 
 
-def since(moment: datetime | None) -> Iterator[Intent]:
+def since(moment: datetime | None) -> Iterator[Intent | Unreadable]:
     """Every intent of the account that was created since then, newest first, page by page."""
-    listed = pages(client().v1.payment_intents.list, created_since(moment))
-    return map(_read, listed)
+    return understood(_read, pages(client().v1.payment_intents.list, created_since(moment)))
 
 
 def _intent(question: Callable[[], Any]) -> Intent:
@@ -133,11 +143,13 @@ def _read(raw: Any) -> Intent:
     try:
         data = plain(raw)
         failure = data.get("last_payment_error") or {}
+        currency = str(data["currency"]).upper()
         return Intent(
             id=str(data["id"]),
             status=str(data["status"]),
-            amount=int(data["amount"]),
-            currency=str(data["currency"]).upper(),
+            amount=card_money.from_processor(int(data["amount"]), currency),
+            amount_received=card_money.from_processor(int(data["amount_received"]), currency),
+            currency=currency,
             charge_id=str((data.get("metadata") or {}).get("charge_id", "")),
             client_secret=printable(data.get("client_secret")),
             failure_code=printable(failure.get("code")),

@@ -7,15 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from charges import card_money
 from charges.gateway.client import (
     NotUnderstood,
     Refused,
+    Unreadable,
     ask,
     client,
     created_since,
     pages,
     plain,
     printable,
+    understood,
+    units,
 )
 from charges.models import Refund
 
@@ -25,7 +29,7 @@ REASONS = {"duplicate", "fraudulent", "requested_by_customer"}
 
 @dataclass(frozen=True, slots=True)
 class CardRefund:
-    """A Refund at Stripe as far as we need it; amounts in minor units, currency upper-case."""
+    """A Refund at Stripe as far as we need it; amounts in our minor units, currency upper-case."""
 
     id: str
     status: str
@@ -45,7 +49,7 @@ def create(refund: Refund, *, intent_id: str) -> CardRefund:
     """The card gets its part back. Repeated under the same key it is the same refund."""
     params: Any = {
         "payment_intent": intent_id,
-        "amount": refund.external_amount,
+        "amount": units(refund.external_amount, refund.currency),
         "metadata": {"refund_id": str(refund.id), "charge_id": str(refund.charge_id)},
     }
     if refund.reason in REASONS:
@@ -61,7 +65,7 @@ def find(refund: Refund, *, intent_id: str) -> CardRefund | None:
     try:
         if refund.external_refund_id:
             return retrieve(refund.external_refund_id)
-        listed = _listed({"payment_intent": intent_id})
+        listed = map(_read, pages(client().v1.refunds.list, {"payment_intent": intent_id}))
         return next((r for r in listed if r.refund_id == str(refund.id)), None)
     except Refused as refusal:  # it denies what it had told us before
         raise NotUnderstood(refusal.message) from refusal
@@ -72,23 +76,20 @@ def retrieve(external_id: str) -> CardRefund:
     return _read(ask(lambda: client().v1.refunds.retrieve(external_id)))
 
 
-def since(moment: datetime | None) -> Iterator[CardRefund]:
+def since(moment: datetime | None) -> Iterator[CardRefund | Unreadable]:
     """Every refund of the account that was created since then, newest first, page by page."""
-    return _listed(created_since(moment))
-
-
-def _listed(params: dict[str, Any]) -> Iterator[CardRefund]:
-    return map(_read, pages(client().v1.refunds.list, params))
+    return understood(_read, pages(client().v1.refunds.list, created_since(moment)))
 
 
 def _read(raw: Any) -> CardRefund:
     try:
         data = plain(raw)
+        currency = str(data["currency"]).upper()
         return CardRefund(
             id=str(data["id"]),
             status=str(data["status"]),
-            amount=int(data["amount"]),
-            currency=str(data["currency"]).upper(),
+            amount=card_money.from_processor(int(data["amount"]), currency),
+            currency=currency,
             intent_id=str(data.get("payment_intent") or ""),
             refund_id=str((data.get("metadata") or {}).get("refund_id", "")),
             failure_reason=printable(data.get("failure_reason")),

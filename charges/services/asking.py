@@ -193,6 +193,9 @@ def difference(charge: Charge, intent: Intent) -> str:
         "charge": str(charge.id),
     }
     theirs = {"amount": money.spoken(intent.amount, intent.currency), "charge": intent.charge_id}
+    if intent.status == "succeeded":
+        ours["received"] = ours["amount"]
+        theirs["received"] = money.spoken(intent.amount_received, intent.currency)
     return contradiction(ours, theirs)
 
 

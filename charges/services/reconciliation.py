@@ -20,7 +20,7 @@ from charges import attempts, comparison
 from charges.comparison import Difference
 from charges.gateway import disputes, intents
 from charges.gateway import refunds as card_refunds
-from charges.gateway.client import NotUnderstood, Refused
+from charges.gateway.client import NotUnderstood, Refused, Unreadable
 from charges.gateway.disputes import CardDispute
 from charges.gateway.intents import Intent
 from charges.gateway.refunds import CardRefund
@@ -96,8 +96,9 @@ def _compare_intents(
             charge = stored.get(intent.id)
             if charge:
                 seen.add(charge.id)
-            difference = comparison.of_charge(charge or mentioned.get(intent.charge_id), intent)
-            if difference:
+            if isinstance(intent, Intent):
+                charge = charge or mentioned.get(intent.charge_id)
+            if difference := comparison.of_charge(charge, intent):
                 yield difference
         report.intents += len(batch)
         progress(len(batch))
@@ -114,7 +115,7 @@ def _compare_refunds(
     seen: set[UUID] = set()
     for batch in _batches(card_refunds.since(since)):
         for theirs in batch:
-            refund = named(theirs)
+            refund = _named(theirs)
             if refund:
                 seen.add(refund.id)
             if difference := comparison.of_refund(refund, theirs):
@@ -136,12 +137,20 @@ def _compare_disputes(since: datetime | None, report: Report) -> Iterator[Differ
             yield difference
 
 
-def _of_dispute(theirs: CardDispute | None) -> Difference | None:
+def _of_dispute(theirs: CardDispute | Unreadable | None) -> Difference | None:
     if theirs is None:
         return None
-    charge = Charge.objects.filter(external_charge_id=theirs.intent_id).first()
-    dispute = Dispute.objects.filter(external_id=theirs.id).first()
+    dispute = Dispute.objects.filter(external_id=theirs.id).select_related("charge").first()
+    charge = dispute.charge if dispute else None
+    if isinstance(theirs, CardDispute):
+        charge = Charge.objects.filter(external_charge_id=theirs.intent_id).first()
     return comparison.of_dispute(charge, dispute, theirs)
+
+
+def _named(theirs: CardRefund | Unreadable) -> Refund | None:
+    if isinstance(theirs, CardRefund):
+        return named(theirs)
+    return Refund.objects.filter(external_refund_id=theirs.id).first()
 
 
 def _charges(since: datetime | None) -> QuerySet[Charge]:
@@ -158,13 +167,14 @@ def _refunds(since: datetime | None) -> QuerySet[Refund]:
     return rows.filter(created_at__gte=since) if since else rows
 
 
-def _charges_of(batch: list[Intent]) -> tuple[dict[str, Charge], dict[str, Charge]]:
+def _charges_of(batch: list[Intent | Unreadable]) -> tuple[dict[str, Charge], dict[str, Charge]]:
     """The charges that have these intents, by the intent; those that they name, by the charge."""
     ids = [intent.id for intent in batch]
     stored = {
         c.external_charge_id or "": c for c in Charge.objects.filter(external_charge_id__in=ids)
     }
-    others = [_uuid(intent.charge_id) for intent in batch if intent.id not in stored]
+    read = [intent for intent in batch if isinstance(intent, Intent)]
+    others = [_uuid(intent.charge_id) for intent in read if intent.id not in stored]
     mentioned = Charge.objects.filter(id__in=[other for other in others if other])
     return stored, {str(charge.id): charge for charge in mentioned}
 
@@ -176,25 +186,27 @@ def _uuid(text: str) -> UUID | None:
         return None
 
 
-def _intent(external_id: str | None) -> Intent | None:
-    try:
-        return intents.retrieve(external_id) if external_id else None
-    except NotUnderstood:
-        return None
+def _intent(external_id: str | None) -> Intent | Unreadable | None:
+    return _retrieved(intents.retrieve, external_id)
 
 
-def _refund(external_id: str | None) -> CardRefund | None:
+def _refund(external_id: str | None) -> CardRefund | Unreadable | None:
+    return _retrieved(card_refunds.retrieve, external_id)
+
+
+def _dispute(external_id: str) -> CardDispute | Unreadable | None:
+    return _retrieved(disputes.retrieve, external_id)
+
+
+def _retrieved(retrieve: Callable[[str], T], external_id: str | None) -> T | Unreadable | None:
+    """The object as it stands; None when the processor does not know it."""
     try:
-        return card_refunds.retrieve(external_id) if external_id else None
+        return retrieve(external_id) if external_id else None
     except Refused:
         return None
-
-
-def _dispute(external_id: str) -> CardDispute | None:
-    try:
-        return disputes.retrieve(external_id)
-    except Refused:
-        return None
+    except NotUnderstood as error:
+        is_unknown = isinstance(error.__cause__, Refused)
+        return None if is_unknown else Unreadable(external_id or "", str(error))
 
 
 def _batches(items: Iterable[T]) -> Iterator[list[T]]:

@@ -16,7 +16,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.db.models import F, Sum
 
-from charges import attempts, collection, legs
+from charges import attempts, card_money, collection, legs
 from charges.collection import LEASE
 from charges.gateway import refunds as card_refunds
 from charges.gateway.refunds import CardRefund
@@ -223,7 +223,7 @@ def _divide(charge: Charge, new: NewRefund) -> legs.Returns:
         currency=charge.currency,
     )
     if parts is None or parts.card + parts.wallet != amount:
-        raise RefundAmountUnsupported(legs.card_step(charge.currency), charge.currency)
+        raise RefundAmountUnsupported(card_money.step(charge.currency), charge.currency)
     return parts
 
 

@@ -135,7 +135,7 @@ def test_legs_are_in_the_units_of_the_currency(api, sandbox, currency, funds, am
 def test_a_card_that_cannot_take_the_amount_exactly_says_so(api, sandbox):
     shown = charged(api, "5.123", currency="KWD", payment_method=CARD)
 
-    assert shown["failure"]["code"] == "insufficient_funds"
+    assert shown["failure"]["code"] == "card_amount_unsupported"
     assert "steps of 0.010 KWD" in shown["failure"]["message"]
 
 

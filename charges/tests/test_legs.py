@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charges import legs
+from charges import card_money, legs
 
 AMOUNT = st.integers(1, 10**12)
-CURRENCY = st.sampled_from(["USD", "JPY", "KWD"])
+CURRENCY = st.sampled_from(["USD", "JPY", "KWD", "MGA", "ISK", "IQD"])
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,26 @@ def test_the_wallet_leg_is_never_more_than_available(amount, available, currency
 @given(AMOUNT, st.integers(0, 10**12))
 def test_a_card_covers_every_amount_of_a_two_decimal_currency(amount, available):
     assert legs.divide(amount, available=available, currency="USD", has_card=True)
+
+
+@settings(deadline=None, max_examples=100)
+@given(AMOUNT, st.integers(0, 10**12), CURRENCY)
+def test_a_card_leg_is_one_that_a_card_can_pay(amount, available, currency):
+    divided = legs.divide(amount, available=available, currency=currency, has_card=True)
+
+    if divided and divided.card:
+        assert card_money.is_supported(currency)
+        assert divided.card % card_money.step(currency) == 0
+        assert divided.card <= card_money.maximum(currency)
+
+
+@settings(deadline=None, max_examples=100)
+@given(AMOUNT, st.integers(0, 10**12), CURRENCY)
+def test_a_reason_is_given_exactly_when_a_card_cannot_pay_the_rest(amount, available, currency):
+    divided = legs.divide(amount, available=available, currency=currency, has_card=True)
+
+    why = legs.no_card_leg(amount, available=available, currency=currency)
+    assert (divided is None) == (why is not None and available < amount)
 
 
 def test_a_three_decimal_card_leg_ends_in_zero_and_the_wallet_pays_the_less():

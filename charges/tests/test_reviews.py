@@ -315,7 +315,9 @@ def test_a_success_that_comes_after_staff_failed_it_is_flagged(
     partner, poor_ada, sandbox, now, monkeypatch
 ):
     made = create(partner, now, payment_method="pm_card_chargeDeclined")
-    intent = Intent(made.external_charge_id, "succeeded", 7000, "USD", str(made.id))
+    intent = Intent(
+        made.external_charge_id, "succeeded", 7000, "USD", str(made.id), amount_received=7000
+    )
 
     asking.take(made, asking.judge(made, intent), None, by=BY, now=now)
 

@@ -51,7 +51,7 @@ def preview(*, partner_id: UUID, new: NewOrder, now: datetime) -> Preview:
     """What creating the order would agree on, and what would pay it today; nothing is written.
 
     Raises InvalidSchedule, ScheduleSumMismatch, SplitExceedsAmount, UnknownRecipient,
-    PaymentMethodNotFound.
+    PaymentMethodNotFound, CardCurrencyUnsupported, CardAmountUnsupported.
     """
     plan = _plan(partner_id, new, now)
     wallet = Wallet.objects.filter(

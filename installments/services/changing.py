@@ -12,6 +12,7 @@ from django.db import transaction
 from charges import cards
 from installments import planning, revisions, schedule, standing
 from installments.models import (
+    UNPAID,
     Change,
     Installment,
     InstallmentOrder,
@@ -42,7 +43,10 @@ def change_order(
     *, order_id: UUID, new: NewTerms, reason: str = "", by: Actor, now: datetime
 ) -> InstallmentOrder:
     """The order has these terms from its next charge on. A card that is named, again or anew, is
-    asked whatever had stopped it. Raises PaymentMethodNotFound, InvalidTransition.
+    asked whatever had stopped it.
+
+    Raises PaymentMethodNotFound, CardCurrencyUnsupported, CardAmountUnsupported,
+    InvalidTransition.
     """
     with transaction.atomic(durable=True):
         order = locked(order_id)
@@ -56,9 +60,17 @@ def change_order(
         if after != before:
             check(order, "changed", *CHANGEABLE)
             cards.check(order.partner_id, order.customer_id, new.payment_method or "")
+            _check_card(order)
             order.save(update_fields=["card", "refused_cards", "auto_apply"])
             _record(order, Change.TERMS_CHANGED, before, after, reason, by, now)
         return order
+
+
+def _check_card(order: InstallmentOrder) -> None:
+    """The named card can pay every part that is left."""
+    if order.card:
+        left = Installment.objects.filter(order=order, status__in=UNPAID)
+        planning.check_card(order.currency, (("payment_method", part.owed) for part in left))
 
 
 def reschedule_installment(

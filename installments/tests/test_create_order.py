@@ -87,7 +87,7 @@ def test_weeks_are_so_many_days_apart(api, frequency, interval, days):
 
 @pytest.mark.parametrize(
     ("currency", "amount", "parts"),
-    [("JPY", "500", ["167", "167", "166"]), ("KWD", "1.000", ["0.334", "0.333", "0.333"])],
+    [("JPY", "500", ["167", "167", "166"]), ("KWD", "1.000", ["0.340", "0.330", "0.330"])],
 )
 def test_amounts_have_their_currencys_decimals(api, currency, amount, parts):
     assert amounts(create(api, body(currency=currency, amount=amount))) == parts

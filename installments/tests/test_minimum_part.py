@@ -30,10 +30,17 @@ def test_the_least_amount_is_accepted(api):
     assert answer.status_code == 201
 
 
-def test_a_currency_without_a_minimum_takes_a_unit_a_part(api):
-    body = BODY | {"amount": "0.003", "currency": "KWD", "installment_count": 3}
+@pytest.mark.parametrize(
+    ("currency", "amount", "less"),
+    [("VND", "3", "2"), ("ISK", "3", "2"), ("KWD", "0.030", "0.029"), ("MGA", "3.00", "2.99")],
+)
+def test_a_currency_without_a_minimum_takes_a_step_a_part(api, currency, amount, less):
+    body = BODY | {"amount": amount, "currency": currency, "installment_count": 3}
 
     assert api.post("/installments/orders", body).status_code == 201
+    assert refused(api, amount=less, currency=currency, installment_count=3)[:2] == (
+        "amount", "amount_too_small",
+    )  # fmt: skip
 
 
 def test_a_down_payment_is_a_part_too(api):

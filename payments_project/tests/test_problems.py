@@ -22,6 +22,7 @@ INTERNAL = {
     "partners.services.UnknownScope": "create_api_key alone chooses scopes",
     "wallets.money.InvalidAmount": "minor_units makes it a field error",
     "wallets.money.AmountPrecision": "minor_units makes it a field error",
+    "charges.card_money.Inexpressible": "the gateway makes it Refused, or NotUnderstood",
     "charges.splits.InvalidPercentage": "InstructionBody makes it a field error",
     "charges.gateway.client.OutcomeUnknown": "charges.services makes it a state",
     "charges.gateway.client.NotExecuted": "charges.services makes it a state",
