@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,7 +13,6 @@ from charges.card_money import Inexpressible
 from devstack.stripe_sandbox import money as stripes
 from wallets import money
 
-STEPPED = ("BHD", "JOD", "KWD", "OMR", "TND", "MGA")
 few = settings(deadline=None, max_examples=100)
 
 
@@ -27,16 +28,13 @@ def test_an_amount_is_said_in_the_processors_units(minor, currency, units):
     assert card_money.from_processor(units, currency) == minor
 
 
-@pytest.mark.parametrize("currency", sorted(money.currencies()))
+@pytest.mark.parametrize("currency", sorted(card_money.SUPPORTED))
 def test_a_step_is_worth_the_same_on_both_sides(currency):
     step = card_money.step(currency)
-    if not card_money.is_supported(currency):
-        return
 
     units = card_money.to_processor(step, currency)
 
-    there = stripes.major(units, currency.lower()).rstrip("0").rstrip(".")
-    assert there == money.text(step, currency).rstrip("0").rstrip(".")
+    assert Fraction(stripes.major(units, currency.lower())) == Fraction(money.text(step, currency))
 
 
 @few

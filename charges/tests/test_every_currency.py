@@ -5,6 +5,8 @@ The processor's side is read by its own table (devstack/stripe_sandbox/money.py)
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 
 from charges import card_money
@@ -31,9 +33,8 @@ def collected(sandbox):
 
 
 def whole(text):
-    """The number without its noughts behind the point: 5.00 ISK there are 5 here."""
-    whole, _, fraction = text.replace(",", "").partition(".")
-    return whole, fraction.rstrip("0")
+    """The number itself: 5.00 ISK there are 5 here."""
+    return Fraction(text.replace(",", ""))
 
 
 @pytest.mark.parametrize("currency", BY_CARD)
