@@ -76,3 +76,18 @@ def test_a_three_decimal_card_leg_ends_in_zero_and_the_wallet_pays_the_less():
 
 def test_a_three_decimal_amount_that_no_step_reaches_is_not_covered():
     assert legs.divide(5005, available=0, currency="KWD", has_card=True) is None
+
+
+@pytest.mark.parametrize(
+    ("amount", "available", "currency", "why"),
+    [
+        (5000, 4999, "IQD", "card_currency_unsupported"),
+        (5005, 4, "KWD", "card_amount_unsupported"),
+        (150, 49, "MGA", "card_amount_unsupported"),
+        (10**10 + 1, 1, "ISK", "amount_too_large"),
+        (10**10 + 1, 2, "ISK", None),
+        (150, 50, "MGA", None),
+    ],
+)
+def test_why_a_card_cannot_pay_the_rest(amount, available, currency, why):
+    assert legs.no_card_leg(amount, available=available, currency=currency) == why
