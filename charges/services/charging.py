@@ -97,7 +97,7 @@ def collect_due(*, by: Actor) -> int:
 
     Any number may run at once: charges are claimed one by one with SKIP LOCKED.
     """
-    return drain(partial(_collect_next, by))
+    return drain(Charge.objects.due, partial(_collect_next, by))
 
 
 def unfinished() -> list[UUID]:

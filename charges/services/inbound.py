@@ -61,7 +61,7 @@ def process_events(*, by: Actor) -> int:
 
     One that breaks its worker again and again is put aside after 5 attempts.
     """
-    return drain(partial(process_next, by))
+    return drain(ProcessorEvent.objects.due, partial(process_next, by))
 
 
 def _hear_of_intent(event: ProcessorEvent, by: Actor, now: datetime) -> Heard:

@@ -129,7 +129,7 @@ def complete_refund(*, refund_id: UUID, by: Actor, now: datetime) -> Refund:
 
 def complete_due_refunds(*, by: Actor) -> int:
     """Every pending refund that is due has gone on from where it stopped; returns how many did."""
-    return drain(partial(_complete_next, by))
+    return drain(Refund.objects.due, partial(_complete_next, by))
 
 
 def unfinished_refunds() -> list[UUID]:

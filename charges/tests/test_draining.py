@@ -1,0 +1,115 @@
+"""Looking for work costs no database session; working it off costs as many as there is work."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from django.db.backends.signals import connection_created
+
+from charges import services
+from charges.models import Charge, ProcessorEvent
+from charges.services.draining import MAX_BROKEN, PARALLEL, drain
+from charges.tests.steps import notice, receive
+from conftest import BY
+
+RUNS = {
+    "charges": services.collect_due,
+    "refunds": services.complete_due_refunds,
+    "events": services.process_events,
+}
+
+
+@contextmanager
+def sessions():
+    """The database sessions that are opened in the block."""
+    opened = []
+
+    def count(**_):
+        opened.append(threading.current_thread().name)
+
+    connection_created.connect(count)
+    try:
+        yield opened
+    finally:
+        connection_created.disconnect(count)
+
+
+@pytest.fixture
+def stored(committed, now):
+    """`stored(count)`: so many callbacks about strangers are due."""
+    Charge.objects.exists()  # this thread has its session
+
+    def store(count):
+        for number in range(count):
+            receive(*notice("payment_intent.succeeded", f"pi_{number}"), now)
+
+    return store
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_run_without_work_opens_no_session(committed, name):
+    Charge.objects.exists()
+    with sessions() as opened:
+        assert RUNS[name](by=BY) == 0
+
+    assert opened == []
+
+
+def test_a_single_row_is_worked_off_by_the_callers_own_session(stored):
+    stored(1)
+    with sessions() as opened:
+        assert services.process_events(by=BY) == 1
+
+    assert opened == []
+
+
+def test_a_second_row_gets_a_second_session(stored):
+    stored(2)
+    with sessions() as opened:
+        assert services.process_events(by=BY) == 2
+
+    assert len(opened) == 1
+
+
+def test_many_rows_are_worked_off_by_a_bounded_number_of_sessions(stored):
+    stored(3 * PARALLEL)
+    with sessions() as opened:
+        assert services.process_events(by=BY) == 3 * PARALLEL
+
+    assert len(opened) <= PARALLEL - 1
+
+
+def test_rows_are_worked_off_at_the_same_time(stored):
+    stored(PARALLEL)
+    together = threading.Barrier(PARALLEL, timeout=10)
+    met = threading.local()
+
+    def meet(_now):
+        is_first = not hasattr(met, "once")
+        if is_first:
+            met.once = together.wait()
+        return is_first
+
+    assert drain(ProcessorEvent.objects.due, meet) == PARALLEL
+
+
+def test_what_is_not_due_yet_is_left_alone(stored, now):
+    stored(1)
+    ProcessorEvent.objects.update(next_attempt_at=now + timedelta(hours=1))
+
+    assert services.process_events(by=BY) == 0
+
+
+def test_what_breaks_again_and_again_ends_the_run(stored):
+    stored(1)
+    calls = []
+
+    def broken(now):
+        calls.append(now)
+        raise ZeroDivisionError
+
+    assert drain(ProcessorEvent.objects.due, broken) == 0
+    assert len(calls) == MAX_BROKEN
