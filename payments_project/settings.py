@@ -200,6 +200,7 @@ SWEEPS = {
     "installments.sweep": 60,
     "charges.recover": 30,
     "charges.process_events": 10,
+    "charges.sync_events": 60,
     "webhooks.deliver_due": 2,
     "webhooks.sync_operator_endpoints": 60,
     "webhooks.prune": 3600,

@@ -76,13 +76,17 @@ class EventState(DropdownFilter):
 
 @admin.register(ProcessorEvent)
 class ProcessorEventAdmin(ReadOnlyAdmin):
-    list_display = ["id", "type", "object_id", CHARGE, line("outcome"), "attempts", "received_at"]
+    list_display = [
+        "id", "type", "object_id", CHARGE, line("outcome"), "source", "attempts", "received_at",
+    ]  # fmt: skip
     list_select_related = ()
-    list_filter = [EventState, ("received_at", PeriodFilter)]
+    list_filter = [
+        EventState, ("source", ChoicesCheckboxFilter), ("received_at", PeriodFilter),
+    ]  # fmt: skip
     search_fields = ["id", "type", "object_id"]
     id_fields = ["charge_id"]
     fieldsets = [
-        (None, {"fields": ["id", "type", "object_id", CHARGE, "outcome"]}),
+        (None, {"fields": ["id", "type", "object_id", "source", CHARGE, "outcome"]}),
         ("Progress", {"fields": ["attempts", "next_attempt_at"]}),
         ("Times", {"fields": ["happened_at", "received_at", "processed_at"]}),
     ]

@@ -1,14 +1,25 @@
-"""What Stripe sends to us: its signature checked by the SDK, the rest only pointed at."""
+"""Stripe's events, sent to us or listed: a signature is checked by the SDK, of the rest no more is
+taken than what to look at.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any, get_args
 
 import stripe
 from django.conf import settings
 
-from charges.gateway.client import printable
+from charges.gateway.client import (
+    PAGE,
+    NotUnderstood,
+    ask,
+    client,
+    created_since,
+    printable,
+)
 
 TEST_KEYS = ("sk_test_", "rk_test_")
 
@@ -39,15 +50,51 @@ def read(payload: bytes, signature: str) -> Notice:
     """
     event = _verified(payload, signature)
     try:
-        return Notice(
-            id=printable(event.id)[:255],
-            type=printable(event.type)[:100],
-            object_id=printable(getattr(event.data.object, "id", ""))[:255],
-            happened_at=datetime.fromtimestamp(int(event.created), UTC),
-            stranger=_stranger(event),
-        )
+        return _notice(event)
     except (AttributeError, TypeError, ValueError) as error:
         raise InvalidSignature from error
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One page of Stripe's list, newest first."""
+
+    notices: list[Notice]
+    is_last: bool
+
+
+def listed(types: list[str], *, since: datetime, after: str) -> Listed:
+    """Events of at most 20 types that were created since then; below the event `after`, if given.
+
+    Stripe lists the events of 30 days. https://docs.stripe.com/api/events/list
+    Raises Refused when it does not know `after` (any more), and what else the gateway raises.
+    """
+    params: dict[str, Any] = {"types": types, "limit": PAGE, **created_since(since)}
+    if after:
+        params["starting_after"] = after
+    page = ask(lambda: client().v1.events.list(params=params))  # type: ignore[arg-type]
+    try:
+        return Listed(
+            [_notice(event) for event in page.data], is_last=not (page.has_more and page.data)
+        )
+    except (AttributeError, TypeError, ValueError) as error:
+        raise NotUnderstood(printable(f"An answer that lists no events: {error}")) from error
+
+
+def types_of(prefixes: Iterable[str]) -> list[str]:
+    """The types known to the SDK that begin so, sorted: Stripe lists by whole names alone."""
+    known = get_args(stripe.Event.__annotations__["type"])
+    return sorted(name for name in known if name.startswith(tuple(prefixes)))
+
+
+def _notice(event: stripe.Event) -> Notice:
+    return Notice(
+        id=printable(event.id)[:255],
+        type=printable(event.type)[:100],
+        object_id=printable(getattr(event.data.object, "id", ""))[:255],
+        happened_at=datetime.fromtimestamp(int(event.created), UTC),
+        stranger=_stranger(event),
+    )
 
 
 def _verified(payload: bytes, signature: str) -> stripe.Event:

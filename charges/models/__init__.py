@@ -9,7 +9,14 @@ from charges.models.charge import (
     ChargeStatus,
 )
 from charges.models.dispute import Dispute
-from charges.models.record import CardAttempt, Outcome, ProcessorEvent, Resolution
+from charges.models.record import (
+    CardAttempt,
+    EventSync,
+    Outcome,
+    ProcessorEvent,
+    Resolution,
+    Source,
+)
 from charges.models.refund import Refund, RefundStatus, RefundTo
 
 __all__ = [
@@ -20,6 +27,7 @@ __all__ = [
     "Charge",
     "ChargeStatus",
     "Dispute",
+    "EventSync",
     "Outcome",
     "PaymentMethod",
     "ProcessorCustomer",
@@ -28,4 +36,5 @@ __all__ = [
     "RefundStatus",
     "RefundTo",
     "Resolution",
+    "Source",
 ]

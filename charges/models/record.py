@@ -79,6 +79,14 @@ class Resolution(models.Model):
         return f"{self.outcome} by {self.actor}"
 
 
+class Source(models.TextChoices):
+    """Who told us of an event."""
+
+    CALLBACK = "callback", "a callback"
+    LIST = "list", "Stripe's list, no callback yet"
+    LATE_CALLBACK = "late_callback", "Stripe's list, then a callback"
+
+
 class ProcessorEventQuerySet(models.QuerySet["ProcessorEvent"]):
     def due(self, now: datetime) -> Self:
         return self.filter(next_attempt_at__lte=now)
@@ -98,6 +106,9 @@ class ProcessorEvent(models.Model):
     )
     happened_at = models.DateTimeField()
     received_at = models.DateTimeField()
+    source = models.CharField(
+        max_length=16, choices=Source.choices, db_default=Source.CALLBACK, help_text="Who told us."
+    )
     attempts = models.PositiveSmallIntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True, blank=True)
     processed_at = models.DateTimeField(null=True, blank=True)
@@ -118,3 +129,21 @@ class ProcessorEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.type} {self.id}"
+
+
+class EventSync(models.Model):
+    """How far Stripe's list of the events of some types has been read; by Stripe's clock, but for
+    `synced_at`.
+
+    The list is newest first, so it is read backwards down to `read_until`. A walk that is not at
+    its end goes on below `cursor`; at its end everything up to `walk_until` has been read.
+    """
+
+    types = models.TextField(primary_key=True, help_text="Comma-separated, at most 20.")
+    read_until = models.DateTimeField()
+    cursor = models.CharField(max_length=255, blank=True, help_text="Stripe's evt_…")
+    walk_until = models.DateTimeField(null=True, blank=True)
+    synced_at = models.DateTimeField(null=True, blank=True, help_text="When a walk last ended.")
+
+    def __str__(self) -> str:
+        return f"{self.types} until {self.read_until:%Y-%m-%d %H:%M:%S}"

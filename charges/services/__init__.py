@@ -49,6 +49,7 @@ from charges.services.reviews import (
     resolve_charge,
     resolve_refund,
 )
+from charges.services.syncing import Synced, sync_events
 
 __all__ = [
     "RECOVER_TASK",
@@ -68,6 +69,7 @@ __all__ = [
     "Refunded",
     "Report",
     "ReviewUnderWay",
+    "Synced",
     "WalletRequired",
     "acknowledge",
     "attach_payment_method",
@@ -93,6 +95,7 @@ __all__ = [
     "resolve_refund",
     "set_up_payment_method",
     "size",
+    "sync_events",
     "unfinished",
     "unfinished_refunds",
 ]

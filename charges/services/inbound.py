@@ -1,4 +1,4 @@
-"""Doors: Stripe's callbacks. Stored once by event id, then worked off like any other queue.
+"""Doors: Stripe's events. Stored once by event id, then worked off like any other queue.
 
 Nothing that they say is believed: the object is fetched, and settles through the same doors as
 everything else. So duplicates, disorder, strangers and forgeries are harmless.
@@ -17,8 +17,9 @@ from charges import backoff
 from charges.collection import LEASE
 from charges.gateway import inbound
 from charges.gateway.client import NotExecuted, OutcomeUnknown, Refused
+from charges.gateway.inbound import Notice
 from charges.killpoints import killpoint
-from charges.models import Charge, ProcessorEvent
+from charges.models import Charge, ProcessorEvent, Source
 from charges.services.disputes import hear_of_dispute
 from charges.services.draining import drain
 from charges.services.hearing import hear_of_intent
@@ -36,23 +37,33 @@ logger = structlog.get_logger(__name__)
 def receive_event(*, payload: bytes, signature: str, now: datetime) -> bool:
     """The event is stored, unless it was before; False then. Raises InvalidSignature."""
     notice = inbound.read(payload, signature)
-    is_ours = not notice.stranger and _door(notice.type) is not None
     with transaction.atomic(durable=True):
-        _, is_new = ProcessorEvent.objects.get_or_create(
-            id=notice.id,
-            defaults={
-                "type": notice.type,
-                "object_id": notice.object_id,
-                "happened_at": notice.happened_at,
-                "received_at": now,
-                "next_attempt_at": now if is_ours else None,
-                "processed_at": None if is_ours else now,
-                "outcome": "" if is_ours else notice.stranger or "Nothing to do.",
-            },
-        )
-        if is_new and is_ours:
-            broker.nudge(EVENTS_TASK)
+        is_new = store(notice, Source.CALLBACK, now)
+        if not is_new:
+            known = ProcessorEvent.objects.filter(id=notice.id, source=Source.LIST)
+            known.update(source=Source.LATE_CALLBACK)
     killpoint("event.after_stored")
+    return is_new
+
+
+def store(notice: Notice, source: Source, now: datetime) -> bool:
+    """A step: the event waits to be worked off, or needs nothing done. False when it was known."""
+    is_ours = not notice.stranger and _door(notice.type) is not None
+    _, is_new = ProcessorEvent.objects.get_or_create(
+        id=notice.id,
+        defaults={
+            "type": notice.type,
+            "object_id": notice.object_id,
+            "happened_at": notice.happened_at,
+            "received_at": now,
+            "source": source,
+            "next_attempt_at": now if is_ours else None,
+            "processed_at": None if is_ours else now,
+            "outcome": "" if is_ours else notice.stranger or "Nothing to do.",
+        },
+    )
+    if is_new and is_ours:
+        broker.nudge(EVENTS_TASK)
     return is_new
 
 

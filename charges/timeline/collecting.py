@@ -7,7 +7,15 @@ from datetime import datetime
 from typing import Any
 
 from charges import collection, declines
-from charges.models import OPEN, CardAttempt, ChargeStatus, Outcome, ProcessorEvent, RefundStatus
+from charges.models import (
+    OPEN,
+    CardAttempt,
+    ChargeStatus,
+    Outcome,
+    ProcessorEvent,
+    RefundStatus,
+    Source,
+)
 from charges.serializers import shown_shares
 from charges.timeline.story import Entry, Story, time
 
@@ -22,6 +30,12 @@ ANSWERS = {
     Outcome.UNKNOWN: "no answer; the money may have moved",
     Outcome.NOT_UNDERSTOOD: "an answer that made no sense",
     Outcome.DIFFERS: "an answer that differs from what was asked",
+}
+
+HEARD = {
+    Source.CALLBACK: "Stripe told us",
+    Source.LIST: "No callback told us, Stripe's list of events did:",
+    Source.LATE_CALLBACK: "Before a callback told us, Stripe's list of events did:",
 }
 
 
@@ -119,8 +133,8 @@ def processor_events(story: Story) -> Iterator[Entry]:
         yield Entry(
             row.processed_at or row.received_at,
             "processor_event",
-            f"Stripe told us {row.type} of {row.object_id}. {row.outcome}",
-            {"id": row.id, "type": row.type, "object_id": row.object_id},
+            f"{HEARD[Source(row.source)]} {row.type} of {row.object_id}. {row.outcome}",
+            {"id": row.id, "type": row.type, "object_id": row.object_id, "source": row.source},
         )
 
 

@@ -9,13 +9,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_datetime
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from charges import services
 from charges.comparison import Difference
 from charges.gateway.client import NotExecuted, OutcomeUnknown
+from charges.management.moments import moment_of
 from partners import actors
 
 
@@ -35,7 +35,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, since: str | None, as_json: bool, fix_safe: bool, **options: Any) -> None:
-        moment = _moment(since) if since else None
+        moment = moment_of(since) if since else None
         try:
             report = self._reconcile(moment, fix_safe)
         except (NotExecuted, OutcomeUnknown) as error:
@@ -86,15 +86,3 @@ def _shown(report: services.Report) -> dict[str, Any]:
         "disputes": report.disputes,
         "differences": [asdict(difference) for difference in report.differences],
     }
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = parse_datetime(text)
-        if moment is None and (day := parse_date(text)):
-            moment = datetime(day.year, day.month, day.day)  # noqa: DTZ001 -- made aware below
-    except ValueError:
-        moment = None
-    if moment is None:
-        raise CommandError(f"--since {text!r} is no date or time of ISO 8601.")
-    return moment if timezone.is_aware(moment) else timezone.make_aware(moment)
