@@ -56,7 +56,7 @@ def serve(options: argparse.Namespace, stop: threading.Event) -> None:
     server = SandboxServer((options.host, options.port), api)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     if options.webhook_url:
-        Delivery(store, options.webhook_url, options.webhook_secret, stop).start()
+        Delivery(store, api.now, options.webhook_url, options.webhook_secret, stop).start()
     print(f"stripe sandbox listening on http://{options.host}:{server.server_port}", flush=True)
     while not stop.wait(REFUND_POLL):
         api.settle_late_refunds()

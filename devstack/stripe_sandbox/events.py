@@ -5,8 +5,13 @@ from __future__ import annotations
 import stripe
 
 from devstack.stripe_sandbox.call import Call, new_id, public
-from devstack.stripe_sandbox.errors import Json, invalid
+from devstack.stripe_sandbox.errors import Json, invalid, no_such
 from devstack.stripe_sandbox.listing import page
+
+# Seconds for which Stripe lists events. https://docs.stripe.com/api/events/list
+RETENTION = 30 * 86400
+TYPES_LIMIT = 20
+CURSORS = ("starting_after", "ending_before")
 
 
 def emit(call: Call, type_: str, obj: Json, previous: Json | None = None) -> None:
@@ -31,14 +36,33 @@ def emit(call: Call, type_: str, obj: Json, previous: Json | None = None) -> Non
 
 
 def retrieve(call: Call) -> Json:
-    return call.load("event", call.target)
+    event = call.load("event", call.target)
+    if event["created"] < call.now - RETENTION:
+        raise no_such("event", call.target)
+    return event
 
 
 def listed(call: Call) -> Json:
-    """`type` may end in `*`, as in `charge.*`."""
-    params = call.params
-    if "delivery_success" in params:
-        raise invalid("The sandbox does not filter by `delivery_success`.", "delivery_success")
-    patterns = params.get("types") or [params.get("type", "*")]
-    where = " OR ".join("type GLOB ?" for _ in patterns)
-    return page(call, "event", f"AND ({where})", patterns)
+    """`type` may end in `*`, as in `charge.*`. Nothing that is older than 30 days is listed, nor a
+    place for a cursor.
+    """
+    oldest = call.now - RETENTION
+    for cursor in CURSORS:
+        if cursor in call.params and call.load("event", call.params[cursor])["created"] < oldest:
+            raise no_such("event", call.params[cursor], cursor)
+    where, args = _of_types(call.params)
+    success = call.params.get("delivery_success")
+    if success is not None:
+        where += f" AND json_extract(body, '$.pending_webhooks') {'=' if success else '>'} 0"
+    return page(call, "event", f"{where} AND created >= ?", [*args, oldest])
+
+
+def _of_types(given: Json) -> tuple[str, list[str]]:
+    if "types" not in given:
+        return "AND type GLOB ?", [given.get("type", "*")]
+    if "type" in given:
+        raise invalid("You may only specify one of these parameters: type, types.")
+    types: list[str] = given["types"]
+    if len(types) > TYPES_LIMIT:
+        raise invalid(f"You may list up to {TYPES_LIMIT} types.", "types")
+    return f"AND type IN ({', '.join('?' for _ in types)})", types

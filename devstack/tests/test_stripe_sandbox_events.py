@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import sqlite3
 import threading
 import time
 import uuid
@@ -178,6 +179,193 @@ def test_every_change_of_a_method_is_an_event(api: stripe.V1Services) -> None:
     assert latest[0].data.previous_attributes["customer"] == customer
 
 
+def test_types_are_whole_names_and_at_most_twenty(api: stripe.V1Services) -> None:
+    api.customers.create({"name": "A"})
+
+    assert api.events.list({"types": ["customer.*"]}).data == []
+    with pytest.raises(stripe.InvalidRequestError):
+        api.events.list({"types": [f"customer.{number}" for number in range(21)]})
+    with pytest.raises(stripe.InvalidRequestError):
+        api.events.list({"type": "customer.created", "types": ["customer.created"]})
+
+
+def test_events_are_listed_by_the_time_of_their_creation(
+    sandbox: Sandbox, api: stripe.V1Services
+) -> None:
+    for _ in range(3):
+        api.customers.create({})
+        sandbox.advance_clock(100)
+    times = [event.created for event in api.events.list().data]
+
+    def listed(**created: int) -> list[int]:
+        return [event.created for event in api.events.list({"created": created}).data]  # type: ignore[typeddict-item]
+
+    assert listed(gte=times[1]) == times[:2]
+    assert listed(gt=times[1]) == times[:1]
+    assert listed(lte=times[1]) == times[1:]
+    assert listed(gte=times[2], lt=times[1]) == times[2:]
+
+
+def test_events_are_paged_by_their_ids_both_ways(api: stripe.V1Services) -> None:
+    for _ in range(5):
+        api.customers.create({})
+    ids = [event.id for event in api.events.list().data]
+
+    below = api.events.list({"limit": 2, "starting_after": ids[1]})
+    above = api.events.list({"limit": 2, "ending_before": ids[4]})
+
+    assert ([e.id for e in below.data], below.has_more) == (ids[2:4], True)
+    assert ([e.id for e in above.data], above.has_more) == (ids[2:4], True)
+
+
+def test_events_are_kept_for_thirty_days(sandbox: Sandbox, api: stripe.V1Services) -> None:
+    api.customers.create({"name": "old"})
+    old = api.events.list().data[0]
+    sandbox.advance_clock(30 * 86400 + 2)
+    api.customers.create({"name": "new"})
+
+    assert old.id not in [event.id for event in api.events.list().data]
+    assert len(api.events.list().data) == 1
+    with pytest.raises(stripe.InvalidRequestError):
+        api.events.retrieve(old.id)
+    for cursor in ("starting_after", "ending_before"):
+        with pytest.raises(stripe.InvalidRequestError) as refused:
+            api.events.list({cursor: old.id})  # type: ignore[misc]
+        assert (refused.value.http_status, refused.value.code) == (400, "resource_missing")
+
+
+def test_an_event_has_the_fields_that_stripe_publishes(api: stripe.V1Services) -> None:
+    api.customers.create({"name": "A"})
+
+    page = api.events.list()
+
+    assert set(page.to_dict()) == {"object", "data", "has_more", "url"}
+    assert (page.object, page.url) == ("list", "/v1/events")  # type: ignore[attr-defined]
+    assert set(page.data[0].to_dict()) == {
+        "id", "object", "api_version", "created", "data", "livemode", "pending_webhooks",
+        "request", "type",
+    }  # fmt: skip
+
+
+def test_undelivered_events_are_listed_apart(
+    sandbox: Sandbox, api: stripe.V1Services, receiver: Receiver
+) -> None:
+    api.customers.create({"name": "taken"})
+    wait_until(lambda: api.events.list().data[0].pending_webhooks == 0)
+    receiver.statuses = [500] * 99
+    api.customers.create({"name": "refused"})
+    wait_until(lambda: len(receiver.got) > 1)
+
+    refused = api.events.list({"delivery_success": False}).data
+    taken = api.events.list({"delivery_success": True}).data
+
+    names = [[event.data.object["name"] for event in listed] for listed in (refused, taken)]
+    assert names == [["refused"], ["taken"]]
+
+
+def test_an_event_that_is_given_up_was_not_delivered(
+    sandbox: Sandbox, api: stripe.V1Services, receiver: Receiver
+) -> None:
+    receiver.statuses = [500] * 99
+    api.customers.create({"name": "A"})
+    wait_until(lambda: receiver.got)
+    sandbox.advance_clock(3 * 86400 + 2)
+    wait_until(lambda: _is_quiet(receiver), 10)
+
+    assert api.events.list().data[0].pending_webhooks == 1
+
+
+def _is_quiet(receiver: Receiver) -> bool:
+    """Longer than the wait that was next."""
+    count = len(receiver.got)
+    time.sleep(2 * sum(0.2 * 2**n for n in range(count))) if count < 4 else time.sleep(3)
+    return len(receiver.got) == count
+
+
+def test_a_listener_that_was_away_gets_everything_at_once_and_in_order(tmp_path: Path) -> None:
+    port = _free_port()
+    options: Any = {"webhook_url": f"http://127.0.0.1:{port}/", "webhook_secret": SECRET}
+    with start(**options) as sandbox:
+        api = client_for(sandbox)
+        made = [api.customers.create({}).id for _ in range(200)]
+        time.sleep(3)
+        receiver = Receiver(port)
+        try:
+            wait_until(lambda: len(receiver.got) == 200, 8)
+            objects: Any = [receiver.event(index).data.object for index in range(200)]
+        finally:
+            receiver.close()
+
+    assert [item["id"] for item in objects] == made
+
+
+def test_an_absent_listener_is_told_of_in_a_line(capfd: pytest.CaptureFixture[str]) -> None:
+    options: Any = {"webhook_url": f"http://127.0.0.1:{_free_port()}/", "webhook_secret": SECRET}
+    with start(**options) as sandbox:
+        for _ in range(20):
+            client_for(sandbox).customers.create({})
+        time.sleep(1)
+
+    lines = [line for line in capfd.readouterr().err.splitlines() if "webhook" in line]
+    assert len(lines) == 1
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as reserved:
+        port: int = reserved.getsockname()[1]
+    return port
+
+
+def test_what_a_listener_refused_before_a_kill_is_tried_at_once_after_it(tmp_path: Path) -> None:
+    receiver = Receiver()
+    receiver.statuses = [500] * 5
+    options: Any = {
+        "state": tmp_path / "state", "webhook_url": receiver.url, "webhook_secret": SECRET,
+    }  # fmt: skip
+    try:
+        with start(**options) as first:
+            client_for(first).customers.create({})
+            wait_until(lambda: len(receiver.got) == 5, 10)  # the next try is in 3 s
+            first.stop(signal.SIGKILL)
+        with start(**options):
+            wait_until(lambda: len(receiver.got) == 6, 2)
+    finally:
+        receiver.close()
+
+
+def test_a_kill_leaves_no_half_of_anything(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    nobody = f"http://127.0.0.1:{_free_port()}/"
+    paid: list[str] = []
+    for _ in range(3):
+        with start(state=state, webhook_url=nobody, webhook_secret=SECRET) as running:
+            api = client_for(running)
+            began = len(paid)
+            killer = threading.Thread(target=_kill_when, args=(running, paid, began + 5))
+            killer.start()
+            with pytest.raises(stripe.APIConnectionError):
+                while True:
+                    paid.append(api.payment_intents.create(PAID).id)
+            killer.join()
+
+    with start(state=state, webhook_url=nobody, webhook_secret=SECRET) as running:
+        api = client_for(running)
+        events = list(api.events.list({"limit": 100}).auto_paging_iter())
+        intents = list(api.payment_intents.list({"limit": 100}).auto_paging_iter())
+        charges = list(api.charges.list({"limit": 100}).auto_paging_iter())
+    with sqlite3.connect(state) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert {intent.id for intent in intents} >= set(paid)
+    assert {charge.payment_intent for charge in charges} == {intent.id for intent in intents}
+    assert len(events) == 3 * len(intents)
+    assert {event.pending_webhooks for event in events} == {1}
+
+
+def _kill_when(running: Sandbox, paid: list[str], count: int) -> None:
+    wait_until(lambda: len(paid) >= count, 20)
+    running.process.kill()
+
+
 def test_a_replay_makes_no_event(api: stripe.V1Services) -> None:
     key: Any = {"idempotency_key": uuid.uuid4().hex}
     for _ in range(3):
@@ -187,8 +375,7 @@ def test_a_replay_makes_no_event(api: stripe.V1Services) -> None:
 
 
 def test_a_killed_sandbox_forgets_nothing(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as reserved:
-        port = reserved.getsockname()[1]
+    port = _free_port()
     nobody = f"http://127.0.0.1:{port}/hooks?from=stripe"
     options: Any = {"state": tmp_path / "state", "webhook_url": nobody, "webhook_secret": SECRET}
     key: Any = {"idempotency_key": uuid.uuid4().hex}
