@@ -44,6 +44,7 @@ PAGES: dict[str, list[tuple[str, str, str]]] = {
     "Card processor": [
         ("Attempts", "contactless", "charges.cardattempt"),
         ("Stripe events", "sync_alt", "charges.processorevent"),
+        ("Stripe's lists of events", "rule", "charges.eventsync"),
         ("Customers", "badge", "charges.processorcustomer"),
     ],
     "Decisions": [

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from unfold.contrib.filters.admin import ChoicesCheckboxFilter, DropdownFilter
 
 from charges.admin.columns import CHARGE, OUTCOME_COLOURS
-from charges.models import CardAttempt, ProcessorEvent, Resolution
+from charges.models import CardAttempt, EventSync, ProcessorEvent, Resolution
 from partners.staff import (
     BY_PARTNER,
     BY_PERIOD,
@@ -89,4 +89,15 @@ class ProcessorEventAdmin(ReadOnlyAdmin):
         (None, {"fields": ["id", "type", "object_id", "source", CHARGE, "outcome"]}),
         ("Progress", {"fields": ["attempts", "next_attempt_at"]}),
         ("Times", {"fields": ["happened_at", "received_at", "processed_at"]}),
+    ]
+
+
+@admin.register(EventSync)
+class EventSyncAdmin(ReadOnlyAdmin):
+    list_display = ["read_until", "synced_at", line("types")]
+    list_select_related = ()
+    search_fields = ["types"]
+    fieldsets = [
+        (None, {"fields": ["types"]}),
+        ("Progress", {"fields": ["read_until", "cursor", "walk_until", "synced_at"]}),
     ]

@@ -17,6 +17,9 @@ class Migration(migrations.Migration):
                 ('walk_until', models.DateTimeField(blank=True, null=True)),
                 ('synced_at', models.DateTimeField(blank=True, help_text='When a walk last ended.', null=True)),
             ],
+            options={
+                'ordering': ['types'],
+            },
         ),
         # The default stays in the database: workers of the release before do not know the column.
         migrations.AddField(

@@ -145,5 +145,8 @@ class EventSync(models.Model):
     walk_until = models.DateTimeField(null=True, blank=True)
     synced_at = models.DateTimeField(null=True, blank=True, help_text="When a walk last ended.")
 
+    class Meta:
+        ordering = ["types"]
+
     def __str__(self) -> str:
         return f"{self.types} until {self.read_until:%Y-%m-%d %H:%M:%S}"

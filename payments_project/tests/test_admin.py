@@ -107,6 +107,7 @@ def make_rows(api, customer):
     refund = {"amount": "1.00", "reason": SCRIPT}
     api.post(f"/charges/{refunded['id']}/refunds", refund)
     hear("payment_intent.succeeded", disputed["external_charge_id"], timezone.now())
+    charges.sync_events(now=timezone.now())
     flag(refunded["id"])
     charges.acknowledge(charge_id=refunded["id"], reason=SCRIPT, by=BY, now=timezone.now())
     order = {"customer_id": customer, "amount": "300.00", "installment_count": 3}
