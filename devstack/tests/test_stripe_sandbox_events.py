@@ -198,7 +198,8 @@ def test_events_are_listed_by_the_time_of_their_creation(
     times = [event.created for event in api.events.list().data]
 
     def listed(**created: int) -> list[int]:
-        return [event.created for event in api.events.list({"created": created}).data]  # type: ignore[typeddict-item]
+        params: Any = {"created": created}
+        return [event.created for event in api.events.list(params).data]
 
     assert listed(gte=times[1]) == times[:2]
     assert listed(gt=times[1]) == times[:1]
@@ -229,8 +230,9 @@ def test_events_are_kept_for_thirty_days(sandbox: Sandbox, api: stripe.V1Service
     with pytest.raises(stripe.InvalidRequestError):
         api.events.retrieve(old.id)
     for cursor in ("starting_after", "ending_before"):
+        params: Any = {cursor: old.id}
         with pytest.raises(stripe.InvalidRequestError) as refused:
-            api.events.list({cursor: old.id})  # type: ignore[misc]
+            api.events.list(params)
         assert (refused.value.http_status, refused.value.code) == (400, "resource_missing")
 
 
