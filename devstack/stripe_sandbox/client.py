@@ -65,6 +65,10 @@ class SandboxControl:
         kind = "setup_intents" if intent_id.startswith("seti_") else "payment_intents"
         return self.request("POST", f"{kind}/{intent_id}/authenticate", {"outcome": outcome})
 
+    def become(self, payment_method: str, card: str) -> dict[str, Any]:
+        """The issuer treats the saved card as that test card: `chargeDeclinedLostCard`, say."""
+        return self.request("POST", f"payment_methods/{payment_method}/become", {"card": card})
+
     def close_dispute(self, dispute_id: str, status: str) -> dict[str, Any]:
         """The bank decides: `won` or `lost`; `warning_closed` for an inquiry."""
         return self.request("POST", f"disputes/{dispute_id}/close", {"status": status})

@@ -53,6 +53,7 @@ def method_in(call: Call, intent: Json) -> Json | None:
         method = call.save(methods.from_data(call, params["payment_method_data"]))
     else:
         return None
+    methods.check_type(method, intent)
     methods.check_usable(method, intent["customer"])
     return method
 

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable
 
-from devstack.stripe_sandbox import confirm, disputes, setups
+from devstack.stripe_sandbox import confirm, disputes, methods, setups
 from devstack.stripe_sandbox.api import Answer, Api, answer_of
 from devstack.stripe_sandbox.call import public
 from devstack.stripe_sandbox.errors import ApiError, Json, invalid, unrecognized_url
@@ -31,6 +31,7 @@ class Control:
             ("DELETE", "faults", self._clear_faults),
             ("POST", "payment_intents/([^/]+)/authenticate", self._operate(confirm.authenticate)),
             ("POST", "setup_intents/([^/]+)/authenticate", self._operate(setups.authenticate)),
+            ("POST", "payment_methods/([^/]+)/become", self._operate(methods.become)),
             ("POST", "disputes/([^/]+)/close", self._operate(disputes.decide)),
             ("POST", "disputes/([^/]+)/escalate", self._operate(disputes.escalate)),
             ("POST", "events/([^/]+)/resend", self._resend),

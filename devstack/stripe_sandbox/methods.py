@@ -26,6 +26,10 @@ USED_UP = (
 )
 
 
+BANK_ACCOUNT = "pm_usBankAccount_success"
+"""Stripe's test name of a payment method that is no card."""
+
+
 def create(call: Call) -> Json:
     """From `card[token]=tok_x`; card numbers are refused, as Stripe does by default."""
     params = call.params
@@ -154,10 +158,35 @@ def payment_error(decline: Decline, method: Json, charge: str | None) -> Json:
 
 def resolve(call: Call, name: str, param: str | None = None) -> Json:
     """The stored method, or a new one for a test name such as `pm_card_visa`."""
+    if name == BANK_ACCOUNT:
+        return call.save(_bank_account(call))
     card = named(name)
     if card is None or not name.startswith("pm_"):
         return call.load("payment_method", name, param)
     return call.save(_build(call, card))
+
+
+def check_type(method: Json, intent: Json) -> None:
+    """ApiError 400 for a type of payment method that the intent does not offer."""
+    offered = intent["payment_method_types"]
+    if method["type"] not in offered:
+        kind = {"payment_intent": "PaymentIntent", "setup_intent": "SetupIntent"}[intent["object"]]
+        text = (
+            f"The PaymentMethod provided ({method['type']}) is not allowed for this {kind}. Please "
+            "attach an allowed PaymentMethod type, and try again. Allowed PaymentMethod types: "
+            f"{', '.join(offered)}."
+        )
+        raise invalid(text, "payment_method")
+
+
+def become(call: Call) -> Json:
+    """The issuer treats the card, saved or not, as the test card in `card` from now on."""
+    method = call.load("payment_method", call.target)
+    name = call.params.get("card")
+    if name not in CARDS:
+        raise invalid(f"No such test card: {name!r}", "card")
+    secret(method)["card"] = name
+    return call.save(method)
 
 
 def check_usable(method: Json, customer: str | None) -> None:
@@ -205,6 +234,24 @@ def _build(call: Call, name: str) -> Json:
         "type": "card",
         "_sandbox": {"card": name},
     }
+
+
+def _bank_account(call: Call) -> Json:
+    method = _build(call, "visa")
+    del method["card"]
+    method["type"] = "us_bank_account"
+    method["us_bank_account"] = {
+        "account_holder_type": "individual",
+        "account_type": "checking",
+        "bank_name": "STRIPE TEST BANK",
+        "financial_connections_account": None,
+        "fingerprint": hashlib.sha256(BANK_ACCOUNT.encode()).hexdigest()[:16],
+        "last4": "6789",
+        "networks": {"preferred": "ach", "supported": ["ach"]},
+        "routing_number": "110000000",
+        "status_details": None,
+    }
+    return method
 
 
 def _card_details(name: str, card: Card) -> Json:

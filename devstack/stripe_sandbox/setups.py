@@ -14,6 +14,9 @@ NOT_SIMULATED = (
     "payment_method_configuration", "payment_method_options", "single_use",
 )  # fmt: skip
 
+OFFERED = ["card", "us_bank_account"]
+"""What the account has enabled, where an intent does not say less."""
+
 
 def create(call: Call) -> Json:
     params = call.params
@@ -161,7 +164,7 @@ def _build(call: Call) -> Json:
         "payment_method": None,
         "payment_method_configuration_details": None,
         "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
-        "payment_method_types": ["card"],
+        "payment_method_types": params.get("allowed_payment_method_types") or OFFERED,
         "single_use_mandate": None,
         "status": "requires_payment_method",
         "usage": params.get("usage", "off_session"),
