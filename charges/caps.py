@@ -14,6 +14,7 @@ from django.db import connection
 from django.db.models import Count, Q, QuerySet
 
 from charges import attempts
+from charges.declines import SPARED
 from charges.models import WITH_PROCESSOR, Charge
 from wallets.ledger import WalletKey
 
@@ -114,4 +115,4 @@ def _counts(now: datetime) -> dict[str, Count]:
 
 def _declined(since: datetime) -> Q:
     """A charge that was spared is no try."""
-    return Q(failed_at__gt=since, external_amount__gt=0) & ~Q(failure_code=CODE)
+    return Q(failed_at__gt=since, external_amount__gt=0) & ~Q(failure_code__in=SPARED)

@@ -1,12 +1,16 @@
-"""Steps about saved cards: whose they are, which Stripe customer they hang on."""
+"""Which cards there are of a customer, whose a card is, and which must not be asked."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Collection
+from typing import NamedTuple
 from uuid import UUID
 
-from charges.gateway.cards import Card
-from charges.models import Charge, PaymentMethod, ProcessorCustomer
+from django.db.models import Case, Q, QuerySet, Value, When
+
+from charges import declines
+from charges.models import Charge, PaymentMethod, StoppedCard
+from wallets.ledger import WalletKey
 
 
 class PaymentMethodNotFound(Exception):
@@ -14,25 +18,57 @@ class PaymentMethodNotFound(Exception):
         super().__init__(f"There is no payment method {payment_method} of this customer.")
 
 
-def check(partner_id: UUID, customer_id: str, payment_method: str) -> None:
-    """Raises PaymentMethodNotFound for a card that is saved for another customer or was deleted.
+class Filed(NamedTuple):
+    """What is known of a customer's cards, by their ids at Stripe."""
 
-    A card that nobody saved is the processor's to judge.
+    default: set[str]
+    others: set[str]
+    stopped: set[str]
+    gone: set[str]
+
+    @classmethod
+    def nothing(cls) -> Filed:
+        return cls(set(), set(), set(), set())
+
+
+def on_file(customers: Collection[WalletKey]) -> dict[WalletKey, Filed]:
+    """The cards of these customers, in one statement."""
+    if not customers:
+        return {}
+    partners, names = zip(*customers, strict=True)
+    theirs = Q(partner_id__in=set(partners), customer_id__in=set(names))
+    states = Case(
+        When(detached_at__isnull=False, then=Value("gone")),
+        When(is_default=True, then=Value("default")),
+        default=Value("others"),
+    )
+    saved = PaymentMethod.objects.filter(theirs).order_by().annotate(state=states)
+    stopped = StoppedCard.objects.filter(theirs).annotate(state=Value("stopped"))
+    rows = saved.values_list("partner_id", "customer_id", "external_id", "state").union(
+        stopped.values_list("partner_id", "customer_id", "card", "state"), all=True
+    )
+    found: dict[WalletKey, Filed] = {}
+    for partner_id, customer_id, card, state in rows:
+        filed = found.setdefault((partner_id, customer_id), Filed.nothing())
+        getattr(filed, state).add(card)
+    return found
+
+
+def check(partner_id: UUID, customer_id: str, payment_method: str) -> bool:
+    """Whether the card is on file. Raises PaymentMethodNotFound for one that is saved for another
+    customer or was removed.
     """
-    if not payment_method:
-        return
     saved = PaymentMethod.objects.filter(external_id=payment_method).first()
-    if saved is None:
-        return
+    if saved is not None:
+        check_owner(saved, partner_id, customer_id)
+    return saved is not None
+
+
+def check_owner(saved: PaymentMethod, partner_id: UUID, customer_id: str) -> None:
+    """Raises PaymentMethodNotFound unless the card is the customer's, and not removed."""
     is_theirs = (saved.partner_id, saved.customer_id) == (partner_id, customer_id)
     if not is_theirs or saved.detached_at:
-        raise PaymentMethodNotFound(payment_method)
-
-
-def customer_of(partner_id: UUID, customer_id: str) -> str | None:
-    """The id of the Stripe customer, if there is one."""
-    found = ProcessorCustomer.objects.filter(partner_id=partner_id, customer_id=customer_id)
-    return found.values_list("external_id", flat=True).first()
+        raise PaymentMethodNotFound(saved.external_id)
 
 
 def external_customer_of(charge: Charge) -> str | None:
@@ -41,46 +77,23 @@ def external_customer_of(charge: Charge) -> str | None:
     return saved.values_list("external_customer_id", flat=True).first()
 
 
-def know_customer(
-    partner_id: UUID, customer_id: str, external_id: str, now: datetime
-) -> ProcessorCustomer:
-    """The Stripe customer that stands for ours, locked: the one known before, or this one."""
-    customer, _ = ProcessorCustomer.objects.select_for_update().get_or_create(
-        partner_id=partner_id,
-        customer_id=customer_id,
-        defaults={"external_id": external_id, "created_at": now},
-    )
-    return customer
+def refusal(charge: Charge) -> tuple[str, str] | None:
+    """Why the charge's card must not be asked, as code and words: since it was chosen it was
+    removed or, for an order, stopped.
+    """
+    if PaymentMethod.objects.filter(external_id=charge.card, detached_at__isnull=False).exists():
+        return declines.REMOVED, "The card was removed before it was asked."
+    stops = stops_of(charge.partner_id, charge.customer_id, charge.card)
+    if charge.is_owned and stops.exists():
+        return declines.STOPPED, "A hard decline of another charge stopped the card."
+    return None
 
 
-def save(
-    partner_id: UUID,
-    customer_id: str,
-    external_customer_id: str,
-    card: Card,
-    *,
-    is_default: bool,
-    now: datetime,
-) -> PaymentMethod:
-    """The card is on file; as the default it takes the place of the one before."""
-    customer = know_customer(partner_id, customer_id, external_customer_id, now)
-    if is_default:
-        PaymentMethod.objects.filter(
-            partner_id=partner_id, customer_id=customer_id, is_default=True
-        ).update(is_default=False)
-    saved, _ = PaymentMethod.objects.update_or_create(
-        external_id=card.external_id,
-        defaults={"is_default": is_default},
-        create_defaults={
-            "partner_id": partner_id,
-            "customer_id": customer_id,
-            "external_customer_id": customer.external_id,
-            "brand": card.brand,
-            "last4": card.last4,
-            "exp_month": card.exp_month,
-            "exp_year": card.exp_year,
-            "is_default": is_default,
-            "created_at": now,
-        },
-    )
-    return saved
+def stops_of(partner_id: UUID, customer_id: str, card: str) -> QuerySet[StoppedCard]:
+    """The hard decline that stopped the customer's card, if one did."""
+    return StoppedCard.objects.filter(partner_id=partner_id, customer_id=customer_id, card=card)
+
+
+def ask_again(partner_id: UUID, customer_id: str, card: str) -> None:
+    """A step: the card was renewed, or named again; what had stopped it does so no more."""
+    stops_of(partner_id, customer_id, card).delete()

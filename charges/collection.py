@@ -7,7 +7,7 @@ caller's transaction and a fixed number of statements.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from importlib import import_module
 from types import ModuleType
@@ -16,7 +16,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from charges import deciding
+from charges import deciding, filing
 from charges.deciding import Wallets
 from charges.models import Charge, ChargeStatus
 from charges.serializers import ChargeResource
@@ -56,9 +56,8 @@ def owner() -> ModuleType:
     """Who orders charges (settings.CHARGE_OWNER): has `lock(charge)`, before the charge is locked,
     `wants(charge)`, whether it is still to be collected, asked before the processor is,
     `foresee(charge)`, the Outlook of one that fails, `moved(charge)` after it is written,
-    `disputed(charge)` when its dispute opened or ended, `card_renewed(partner_id, card)` when a
-    card that may have been stopped works again, and `outlook(charge)`, a sentence on what comes
-    next."""
+    `disputed(charge)` when its dispute opened or ended, and `outlook(charge)`, a sentence on what
+    comes next."""
     return import_module(settings.CHARGE_OWNER)
 
 
@@ -75,7 +74,6 @@ def claim(
     *,
     is_new: bool,
     is_attended: bool,
-    refused_cards: Mapping[UUID, Collection[str]] | None = None,
     is_capped: bool = False,
     by: Actor,
     now: datetime,
@@ -84,16 +82,14 @@ def claim(
     the rest waits for the card) or failed; written, posted and published.
 
     `is_new` charges are inserted, others are rows locked by the caller. `is_attended` means that
-    the caller asks the processor itself, now. `refused_cards` maps a charge to the cards that must
-    not be asked again; `is_capped` leaves out those that were declined too often of late. Raises
-    UnknownRecipient, and IntegrityError for a repeated key.
+    the caller asks the processor itself, now. `is_capped` leaves out cards that a hard decline
+    stopped, or that were declined too often of late. Raises UnknownRecipient, and IntegrityError
+    for a repeated key.
     """
     wallets = ledger.lock(deciding.wallet_keys(charges))
     deciding.check_recipients(charges, wallets)
     available = {wallet.id: wallet.available for wallet in wallets.values()}
-    deciding.decide(
-        charges, wallets, available, refused_cards=refused_cards or {}, is_capped=is_capped, now=now
-    )
+    deciding.decide(charges, wallets, available, is_capped=is_capped, now=now)
     for charge in charges:
         if charge.status == ChargeStatus.PROCESSING:
             charge.attempts = 1 if is_attended else 0
@@ -119,6 +115,8 @@ def conclude(charge: Charge, *, by: Actor, now: datetime) -> None:
     _finish([charge], wallets, _holds([charge], wallets, -1), by=by, now=now)
     if charge.is_owned:
         owner().moved(charge, by=by, now=now)
+    if charge.card and charge.status == ChargeStatus.FAILED:
+        filing.heed(charge, by=by, now=now)
 
 
 def await_action(charge: Charge, *, by: Actor, now: datetime) -> None:

@@ -11,10 +11,9 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db.models import Q
-
-from charges import caps, card_money, legs
-from charges.models import Charge, ChargeStatus, PaymentMethod
+from charges import caps, card_money, cards, legs
+from charges.cards import Filed
+from charges.models import Charge, ChargeStatus
 from wallets import money
 from wallets.ledger import WalletKey
 from wallets.models import Wallet
@@ -33,6 +32,10 @@ SHORT = "insufficient_funds"
 STOPPED = Failure(
     SHORT, "A hard decline stopped the card, which is not asked again, and no wallet covers it."
 )
+REMOVED = Failure(SHORT, "The card was removed, and no wallet covers the amount.")
+NO_DEFAULT = Failure(
+    SHORT, "No wallet covers the amount, and none of the customer's saved cards is the default."
+)
 OUT_OF_TRIES = Failure(caps.CODE, caps.MESSAGE)
 """Cards that are spared: why a charge without another one fails."""
 
@@ -47,21 +50,26 @@ def decide(
     wallets: Wallets,
     available: dict[UUID, int],
     *,
-    refused_cards: Mapping[UUID, Collection[str]],
     is_capped: bool,
     now: datetime,
 ) -> None:
     """Each pending charge has its card, its legs and its next state, in memory only.
 
     `available` is what each wallet has left, by its id, and goes down as the charges take from it.
+    `is_capped` charges spare cards that were stopped, or declined too often of late; others ask the
+    card that they name.
     """
-    short = _short(charges, wallets)
+    short = _short(charges, wallets, available)
+    filed = cards.on_file(short)
     capped = caps.used_up(short, now) if is_capped else {}
-    _choose_cards(charges, short, refused_cards, capped)
     for charge in charges:
-        spared = STOPPED if refused_cards.get(charge.id) else None
-        if (charge.partner_id, charge.customer_id) in capped:
-            spared = OUT_OF_TRIES
+        key = (charge.partner_id, charge.customer_id)
+        spared = _choose_card(
+            charge,
+            filed.get(key, Filed.nothing()),
+            capped.get(key, ()),
+            is_capped=is_capped,
+        )
         _decide(charge, wallets, available, spared=spared, now=now)
 
 
@@ -106,48 +114,48 @@ def cancel(charge: Charge, now: datetime) -> None:
     charge.status, charge.canceled_at, charge.updated_at = ChargeStatus.CANCELED, now, now
 
 
-def _choose_cards(
-    charges: Sequence[Charge],
-    short: Collection[WalletKey],
-    refused: Mapping[UUID, Collection[str]],
-    capped: Mapping[WalletKey, Collection[str]],
-) -> None:
-    """The card as asked for, or the customer's default; never one that must not be asked."""
+def _choose_card(
+    charge: Charge, filed: Filed, capped: Collection[str], *, is_capped: bool
+) -> Failure | None:
+    """The card is that asked for or the customer's default, never one that must not be asked; why
+    there is none, if a card is to blame. Nothing takes the place of a removed one that a single
+    charge named.
+    """
+    barred: dict[str, Failure] = {
+        **dict.fromkeys(filed.stopped, STOPPED),
+        **dict.fromkeys(capped, OUT_OF_TRIES),
+        **dict.fromkeys(filed.gone, REMOVED),
+    }
+    named, default = charge.card, next(iter(filed.default), "")
+    is_gone = named in filed.gone
+    if named and not is_gone and not (is_capped and named in barred):
+        return None
+    charge.card = ""
+    if is_gone and not is_capped:
+        return REMOVED
+    if not default and filed.others - barred.keys():
+        return NO_DEFAULT
+    if default not in barred:
+        charge.card = default
+    return barred.get(default) or barred.get(named)
 
-    def barred(charge: Charge) -> set[str]:
-        key = (charge.partner_id, charge.customer_id)
-        return {*refused.get(charge.id, ()), *capped.get(key, ())}
 
-    for charge in charges:
-        if charge.card in barred(charge):
-            charge.card = ""
-    without = [charge for charge in charges if not charge.card]
-    defaults = _default_cards({(c.partner_id, c.customer_id) for c in without}.intersection(short))
-    for charge in without:
-        default = defaults.get((charge.partner_id, charge.customer_id), "")
-        charge.card = "" if default in barred(charge) else default
-
-
-def _short(charges: Sequence[Charge], wallets: Wallets) -> set[WalletKey]:
-    """Customers whose wallet may not cover what is asked of it."""
+def _short(
+    charges: Sequence[Charge], wallets: Wallets, available: Mapping[UUID, int]
+) -> set[WalletKey]:
+    """Customers whose wallet may not cover all that is asked of it, or may not be used."""
     asked: Counter[WalletKey] = Counter()
+    short = set()
     for charge in charges:
-        asked[charge.partner_id, charge.customer_id] += charge.amount
-    return {key for key, total in asked.items() if not _covers(wallets.get(key), total)}
-
-
-def _default_cards(without: Collection[WalletKey]) -> dict[WalletKey, str]:
-    if not without:
-        return {}
-    partners, customers = zip(*without, strict=True)
-    found = PaymentMethod.objects.filter(
-        Q(partner_id__in=set(partners), customer_id__in=customers), is_default=True
-    )
-    return {(card.partner_id, card.customer_id): card.external_id for card in found}
-
-
-def _covers(wallet: Wallet | None, amount: int) -> bool:
-    return wallet is not None and wallet.is_active and wallet.available >= amount
+        key = (charge.partner_id, charge.customer_id)
+        wallet = _usable(charge, wallets)
+        if wallet is None:
+            short.add(key)
+            continue
+        asked[key] += charge.amount
+        if asked[key] > available[wallet.id]:
+            short.add(key)
+    return short
 
 
 def _decide(

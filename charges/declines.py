@@ -65,6 +65,8 @@ CODES: dict[str, Known] = {
     ),
     **_of(
         Category.HARD,
+        card_removed="The card was removed before it was asked.",
+        card_stopped="A hard decline of another charge had stopped the card.",
         card_not_supported="The card does not support this kind of purchase.",
         currency_not_supported="The card does not support the currency.",
         do_not_try_again="The issuer asks not to be asked again.",
@@ -116,6 +118,11 @@ CODES: dict[str, Known] = {
     ),
 }
 ADVISED_AGAINST = "do_not_try_again"
+REMOVED, STOPPED = "card_removed", "card_stopped"
+SPARED = {REMOVED, STOPPED, "card_attempts_exceeded"}
+"""Codes of charges that claimed a card and then did not ask it."""
+LOST = {"payment_method_unexpected_state", "resource_missing"}
+"""What the processor says of a card that it does not have any more."""
 UNLISTED = Known(Category.UNKNOWN, "A reason that this table does not know.")
 
 

@@ -43,6 +43,21 @@ class PaymentMethodIdField(TextField):
         return text
 
 
+class StripeCustomerField(TextField):
+    """A customer's id at Stripe, `cus_…`."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=255, trim_whitespace=False, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if not text.startswith("cus_") or not text.isascii() or not text[4:].isalnum():
+            raise serializers.ValidationError(
+                "An id that starts with cus_.", "invalid_stripe_customer"
+            )
+        return text
+
+
 class InstructionBody(Body):
     recipient = IdField()
     amount = AmountField(required=False)
@@ -274,8 +289,11 @@ class TimelineResource(Resource):
 
 
 class PaymentMethodBody(Body):
+    """`stripe_customer` when the card is already on one, from before you came to us."""
+
     customer_id = IdField()
     payment_method = PaymentMethodIdField()
+    stripe_customer = StripeCustomerField(required=False, default="")
     default = FlagField(default=True)
 
 

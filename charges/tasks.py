@@ -9,9 +9,10 @@ from partners import actors
 
 @shared_task(name="charges.recover")
 def recover() -> int:
-    """Charges and refunds that are due have gone on from where they stopped."""
+    """Charges, refunds and detached cards that are due have gone on from where they stopped."""
     by = actors.system("recovery")
-    return services.collect_due(by=by) + services.complete_due_refunds(by=by)
+    charged = services.collect_due(by=by)
+    return charged + services.complete_due_refunds(by=by) + services.detach_due()
 
 
 @shared_task(name="charges.process_events")

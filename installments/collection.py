@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef, prefetch_related_objects
+from django.db.models import Exists, F, OuterRef
 
 from charges import collection as charge_collection
-from charges import deciding, declines, splits
+from charges import deciding, splits
 from charges.collection import Outlook
 from charges.models import Charge, ChargeStatus
 from installments import facts, retries, standing
@@ -87,23 +87,11 @@ def charge(groups: Sequence[Sequence[Installment]], *, by: Actor, now: datetime)
         charges,
         is_new=True,
         is_attended=False,
-        refused_cards=refused_cards(groups, charges),
         is_capped=True,
         by=by,
         now=now,
     )
     return charges
-
-
-def refused_cards(
-    groups: Sequence[Sequence[Installment]], charges: Sequence[Charge]
-) -> dict[UUID, list[str]]:
-    """The cards that hard declines stopped, by the charges that must not ask them."""
-    return {
-        charged.id: refused
-        for group, charged in zip(groups, charges, strict=True)
-        if (refused := group[0].order.refused_cards)
-    }
 
 
 def planned_charge(installments: Sequence[Installment], *, by: Actor, now: datetime) -> Charge:
@@ -157,8 +145,9 @@ def apply(
             told.append(facts.of_installment(installment, event))
     rows.update(installments, MOVED)
     completed = standing.update(installments, now)
-    prefetch_related_objects(completed, "installments__charge")
-    told += [facts.of_order(order, "completed") for order in completed]
+    if completed:
+        shown = InstallmentOrder.objects.with_parts().in_bulk([order.id for order in completed])
+        told += [facts.of_order(shown[order.id], "completed") for order in completed]
     events.publish(told, by=by, now=now)
 
 
@@ -220,10 +209,6 @@ def _follow(installment: Installment, charged: Charge, now: datetime) -> str | N
 def _follow_failure(installment: Installment, charged: Charge, now: datetime) -> str | None:
     """It is what it was before the charge; failed, when that was the last try."""
     order = installment.order
-    if declines.stops_card(
-        charged.failure_code, charged.failure_decline_code, charged.failure_advice_code
-    ):
-        order.refused_cards = sorted({*order.refused_cards, charged.card})
     if order.status == OrderStatus.CANCELED:
         installment.status, installment.next_attempt_at = InstallmentStatus.CANCELED, None
         return None

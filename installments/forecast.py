@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -29,13 +29,7 @@ class Forecast:
     def __init__(self) -> None:
         self._available: dict[UUID, int] = {}
 
-    def of(
-        self,
-        charges: Sequence[Charge],
-        *,
-        refused_cards: Mapping[UUID, Collection[str]] | None = None,
-        now: datetime,
-    ) -> list[Legs]:
+    def of(self, charges: Sequence[Charge], *, now: datetime) -> list[Legs]:
         """The legs of each charge, which is pending and not saved."""
         partners, customers = zip(*set(deciding.wallet_keys(charges)), strict=True)
         wallets = {
@@ -46,10 +40,7 @@ class Forecast:
         }
         for wallet in wallets.values():
             self._available.setdefault(wallet.id, wallet.available)
-        deciding.decide(
-            charges, wallets, self._available,
-            refused_cards=refused_cards or {}, is_capped=True, now=now,
-        )  # fmt: skip
+        deciding.decide(charges, wallets, self._available, is_capped=True, now=now)
         return [_legs(charge) for charge in charges]
 
 

@@ -6,11 +6,8 @@ Steps, in the transaction of the charge.
 from __future__ import annotations
 
 from datetime import datetime
-from uuid import UUID
 
-from django.db.models import F, Func, JSONField, TextField, Value
-from django.db.models.functions import Cast
-
+from charges import cards
 from charges.collection import Outlook
 from charges.models import DISPUTE_OPEN, Charge, ChargeStatus
 from installments import collection, transitions
@@ -74,16 +71,6 @@ def has_open_dispute(order: InstallmentOrder) -> bool:
     return charges.filter(dispute_status__in=DISPUTE_OPEN).exists()
 
 
-def card_renewed(partner_id: UUID, card: str, *, by: Actor, now: datetime) -> None:
-    """The card, which a hard decline may have stopped, is asked again at the next tries."""
-    stopped = InstallmentOrder.objects.filter(partner_id=partner_id, refused_cards__contains=[card])
-    others = Func(
-        F("refused_cards"), Cast(Value(card), TextField()),
-        template="(%(expressions)s)", arg_joiner=" - ", output_field=JSONField(),
-    )  # fmt: skip
-    stopped.update(refused_cards=others, updated_at=now)
-
-
 def outlook(charge: Charge) -> str:
     """What follows for the installment whose charge failed, in words, as things stand."""
     part = _parts(charge).select_related("order").first()
@@ -95,7 +82,8 @@ def outlook(charge: Charge) -> str:
         return part.why_not
     if part.next_attempt_at is None:
         return ""
-    stopped = " with another card, or the wallet" if part.order.refused_cards else ""
+    is_barred = charge.card and cards.refusal(charge)
+    stopped = " with another card, or the wallet" if is_barred else ""
     tried = part.next_attempt_at.isoformat(timespec="seconds").replace("+00:00", "Z")
     return f"Its installment is tried again{stopped} at {tried}."
 

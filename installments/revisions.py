@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Max, prefetch_related_objects
+from django.db.models import Max
 
 from installments import facts
 from installments.models import Change, InstallmentOrder, Revision
@@ -48,10 +48,10 @@ def record(changes: Sequence[Changed], *, reason: str = "", by: Actor, now: date
         last[changed.order.id] += 1
         revisions.append(_revision(changed, last[changed.order.id], reason, by, now))
     rows.insert(revisions)
-    prefetch_related_objects(list(orders.values()), "installments__charge")
-    told = {(changed.order.id, changed.event): changed.order for changed in changes}
+    shown = InstallmentOrder.objects.with_parts().in_bulk(list(orders))
+    told = dict.fromkeys((changed.order.id, changed.event) for changed in changes)
     events.publish(
-        [facts.of_order(order, event) for (_, event), order in told.items()], by=by, now=now
+        [facts.of_order(shown[order_id], event) for order_id, event in told], by=by, now=now
     )
 
 

@@ -17,7 +17,7 @@ OPEN = (OrderStatus.ACTIVE, OrderStatus.PAUSED, OrderStatus.DEFAULTED)
 UPDATE = """
 UPDATE installments_installmentorder o SET
     amount_paid = x.amount_paid, status = x.status, completed_at = x.completed_at,
-    refused_cards = x.refused_cards, updated_at = x.updated_at,
+    updated_at = x.updated_at,
     paused_at = CASE WHEN x.status = 'paused' THEN o.paused_at END,
     is_paused_on_request = x.status = 'paused' AND o.is_paused_on_request,
     past_due = EXISTS (
@@ -30,7 +30,7 @@ UPDATE installments_installmentorder o SET
 FROM json_populate_recordset(NULL::installments_installmentorder, %s) x
 WHERE o.id = x.id
 """
-COLUMNS = ["id", "amount_paid", "status", "completed_at", "refused_cards", "updated_at"]
+COLUMNS = ["id", "amount_paid", "status", "completed_at", "updated_at"]
 
 
 def update(installments: Iterable[Installment], now: datetime) -> list[InstallmentOrder]:

@@ -101,6 +101,11 @@ DOMAIN: dict[type[Exception], Problem] = {
         422, "payment_method_declined", "The card was declined",
         "The card's issuer refused to save it. Ask the customer for another one.",
     ),
+    charges.PaymentMethodUnusable: Problem(
+        422, "payment_method_unusable", "The payment method cannot be saved",
+        "Only cards are saved: one that was used without being saved, or that is on another Stripe "
+        "customer, cannot be.",
+    ),
     charges.ProcessorAway: Problem(
         503, "unavailable", "Temporarily unavailable",
         "Something we depend on is out. Nothing is lost; retry with the same Idempotency-Key.",

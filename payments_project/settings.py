@@ -264,6 +264,7 @@ EVENT_TYPES = [
     "installment_order.paused",
     "installment_order.resumed",
     "installment_order.revised",
+    "payment_method.detached",
     "wallet.credited",
     "wallet.debited",
     "endpoint.disabled",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from charges.models import PaymentMethod, ProcessorCustomer
+from charges.models import PaymentMethod, ProcessorCustomer, StoppedCard
 from partners.staff import (
     BY_PARTNER,
     BY_PERIOD,
@@ -20,14 +24,24 @@ from partners.staff import (
 )
 from wallets.admin import CUSTOMER
 
-CARD_STATES = {"usable": SUCCESS, "expired": WARNING, "removed": DANGER}
+CARD_STATES = {
+    "usable": SUCCESS, "expired": WARNING, "stopped": DANGER, "removed": DANGER,
+    "removed, to be detached": WARNING,
+}  # fmt: skip
 
 
-def card_state(card: PaymentMethod) -> SafeString:
+def card_state(card: Any) -> SafeString:
+    return badge(_state(card), CARD_STATES)
+
+
+def _state(card: Any) -> str:
+    if card.next_attempt_at is not None:
+        return "removed, to be detached"
     if card.detached_at is not None:
-        return badge("removed", CARD_STATES)
-    is_expired = card.is_expired(timezone.now().date())
-    return badge("expired" if is_expired else "usable", CARD_STATES)
+        return "removed"
+    if card.stopped_code is not None:
+        return "stopped"
+    return "expired" if card.is_expired(timezone.now().date()) else "usable"
 
 
 @admin.register(PaymentMethod)
@@ -35,6 +49,7 @@ class PaymentMethodAdmin(ReadOnlyAdmin):
     CARD = column("card", str)
     EXPIRY = column("expires", lambda card: f"{card.exp_month:02}/{card.exp_year}")
     STATE = column("state", card_state)
+    STOPPED_BY = column("stopped by", lambda card: card.stopped_code)
     list_display = [
         CARD, EXPIRY, STATE, CUSTOMER, "is_default", "external_id", PARTNER, "created_at",
         "detached_at",
@@ -42,17 +57,29 @@ class PaymentMethodAdmin(ReadOnlyAdmin):
     list_filter = [BY_PARTNER, BY_PERIOD]
     search_fields = ["customer_id", "external_id", "external_customer_id", "last4"]
     fieldsets = [
-        (None, {"fields": ["id", CARD, EXPIRY, STATE, CUSTOMER, "is_default", PARTNER]}),
+        (
+            None,
+            {"fields": ["id", CARD, EXPIRY, STATE, STOPPED_BY, CUSTOMER, "is_default", PARTNER]},
+        ),
         ("At the processor", {"fields": ["external_id", "external_customer_id"]}),
-        ("Times", {"fields": ["created_at", "detached_at"]}),
+        ("Times", {"fields": ["created_at", "chosen_at", "detached_at", "next_attempt_at"]}),
     ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PaymentMethod]:
+        rows: QuerySet[PaymentMethod] = super().get_queryset(request)
+        stop = StoppedCard.objects.filter(
+            partner=OuterRef("partner"),
+            customer_id=OuterRef("customer_id"),
+            card=OuterRef("external_id"),
+        )
+        return rows.annotate(stopped_code=Subquery(stop.values("code")))
 
 
 @admin.register(ProcessorCustomer)
 class ProcessorCustomerAdmin(ReadOnlyAdmin):
-    list_display = ["external_id", CUSTOMER, PARTNER, "created_at"]
+    list_display = ["external_id", CUSTOMER, "is_current", PARTNER, "created_at"]
     list_filter = [BY_PARTNER, BY_PERIOD]
     search_fields = ["external_id", "customer_id"]
     id_fields = []
     ordering = ["-id"]
-    fields = ["external_id", CUSTOMER, PARTNER, "created_at"]
+    fields = ["external_id", CUSTOMER, "is_current", PARTNER, "created_at"]

@@ -43,7 +43,7 @@ class PaymentMethods(PartnerView):
             detail = serializers.ErrorDetail("Say whose: ?customer_id=", "required")
             raise serializers.ValidationError({"customer_id": [detail]})
         IdField().run_validation(request.query_params["customer_id"])
-        return self.page(PaymentMethod.objects.owned_by(self.partner_id).filter(detached_at=None))
+        return self.page(PaymentMethod.objects.owned_by(self.partner_id).on_file())
 
     @extend_schema(
         operation_id="payment_methods_attach",
@@ -58,6 +58,7 @@ class PaymentMethods(PartnerView):
             customer_id=body["customer_id"],
             payment_method=body["payment_method"],
             is_default=body["default"],
+            stripe_customer=body["stripe_customer"],
             now=self.now,
         )
         return Response(PaymentMethodResource.render(saved), status=201)
@@ -71,7 +72,7 @@ class PaymentMethodDetail(PartnerView):
     def delete(self, request: Request, payment_method_id: UUID) -> Response:
         rows = PaymentMethod.objects.owned_by(self.partner_id)
         payment_method = get_object_or_404(rows, id=payment_method_id)
-        services.detach_payment_method(payment_method=payment_method, now=self.now)
+        services.detach_payment_method(payment_method=payment_method, by=self.actor, now=self.now)
         return Response(status=204)
 
 

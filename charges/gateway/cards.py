@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -26,7 +27,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """A SetupIntent: a card being saved on the partner's page."""
+    """A SetupIntent: a card being saved on the partner's page, as the default when asked `at`."""
 
     id: str
     status: str
@@ -36,33 +37,46 @@ class Setup:
     partner_id: str
     customer_id: str
     is_default: bool
+    at: datetime
 
 
-def create_customer(*, partner_id: str, customer_id: str) -> str:
-    """The id of the Stripe customer for ours."""
+def create_customer(*, partner_id: str, customer_id: str, number: int) -> str:
+    """The id of the Stripe customer for ours. The number counts those that stood for it: Stripe
+    answers a repeated key for a day with what it made then, though it was deleted since.
+    """
+    nth = f":{number}" if number > 1 else ""
     customer = ask(
         lambda: client().v1.customers.create(
             params={"metadata": {"partner_id": partner_id, "customer_id": customer_id}},
-            options={"idempotency_key": f"{partner_id}:{customer_id}:customer"},
+            options={"idempotency_key": f"{partner_id}:{customer_id}:customer{nth}"},
         )
     )
     return str(customer.id)
 
 
-def attach(payment_method: str, *, customer: str) -> Card:
-    """The card belongs to the customer. Raises Refused when it does not exist or is declined.
-
-    One that was attached before, when the answer was lost perhaps, is refused again by the
-    processor: then it counts whose it is.
+def customer_owner(external_id: str) -> tuple[str, str] | None:
+    """For whom we made the Stripe customer, partner and customer, empty when somebody else made it;
+    None for one that was deleted. Raises Refused for one that Stripe does not know.
     """
-    methods = client().v1.payment_methods
-    try:
-        return _read(ask(lambda: methods.attach(payment_method, params={"customer": customer})))
-    except Refused:
-        card = retrieve(payment_method)
-        if card.customer != customer:
-            raise
+    data = plain(ask(lambda: client().v1.customers.retrieve(external_id)))
+    if data.get("deleted"):
+        return None
+    metadata = data.get("metadata") or {}
+    return str(metadata.get("partner_id", "")), str(metadata.get("customer_id", ""))
+
+
+def attach(payment_method: str, *, customer: str) -> Card:
+    """The card belongs to the customer. Raises Refused when it does not exist, is no card, is
+    declined or belongs to another, and CustomerGone.
+
+    It is looked at first: what is no card stays as it is, and one that was attached before, when
+    the answer was lost perhaps, would be refused.
+    """
+    card = retrieve(payment_method)
+    if card.customer == customer:
         return card
+    methods = client().v1.payment_methods
+    return _read(ask(lambda: methods.attach(payment_method, params={"customer": customer})))
 
 
 def retrieve(payment_method: str) -> Card:
@@ -78,16 +92,23 @@ def detach(payment_method: str) -> None:
         logger.info("payment_method.detached_already", reason=refusal.message)
 
 
-def create_setup(*, customer: str, partner_id: str, customer_id: str, is_default: bool) -> Setup:
-    """A SetupIntent by which the partner's page saves a card for later charges."""
+def create_setup(
+    *, customer: str, partner_id: str, customer_id: str, is_default: bool, at: datetime
+) -> Setup:
+    """A SetupIntent by which the partner's page saves a card, and nothing else, for later charges.
+
+    Raises CustomerGone. https://docs.stripe.com/api/setup_intents/create
+    """
     params: Any = {
         "customer": customer,
         "usage": "off_session",
+        "allowed_payment_method_types": ["card"],
         "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
         "metadata": {
             "partner_id": partner_id,
             "customer_id": customer_id,
             "default": "true" if is_default else "false",
+            "asked_at": at.isoformat(),
         },
     }
     return _setup(ask(lambda: client().v1.setup_intents.create(params=params)))
@@ -128,6 +149,9 @@ def _setup(raw: Any) -> Setup:
             partner_id=str(metadata.get("partner_id", "")),
             customer_id=str(metadata.get("customer_id", "")),
             is_default=metadata.get("default") != "false",
+            at=datetime.fromisoformat(metadata["asked_at"])
+            if "asked_at" in metadata
+            else datetime.fromtimestamp(int(data["created"]), UTC),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise NotUnderstood(printable(f"An answer that is no SetupIntent: {error}")) from error

@@ -40,11 +40,18 @@ class NotExecuted(Exception):
 
 
 class Refused(Exception):
-    """The request can never work (an unknown payment method, an amount it does not take)."""
+    """The request can never work (an unknown payment method, an amount it does not take).
 
-    def __init__(self, code: str, message: str) -> None:
+    `is_decline` when it is the card that was refused.
+    """
+
+    def __init__(self, code: str, message: str, *, is_decline: bool = False) -> None:
         super().__init__(message)
-        self.code, self.message = code, message
+        self.code, self.message, self.is_decline = code, message, is_decline
+
+
+class CustomerGone(Refused):
+    """The processor has no such customer (any more, or in this account and mode)."""
 
 
 class Declined(Exception):
@@ -76,7 +83,7 @@ def client() -> stripe.StripeClient:
 def ask(question: Callable[[], Any]) -> Any:
     """What Stripe answers.
 
-    Raises Declined, Refused, NotExecuted, NotUnderstood, OutcomeUnknown.
+    Raises Declined, Refused, CustomerGone, NotExecuted, NotUnderstood, OutcomeUnknown.
     """
     try:
         return question()
@@ -84,7 +91,8 @@ def ask(question: Callable[[], Any]) -> Any:
         intent = getattr(error.error, "payment_intent", None)
         if intent is not None:
             raise Declined(intent) from error
-        raise Refused(error.code or "card_declined", error.user_message or "Declined.") from error
+        text = error.user_message or "Declined."
+        raise Refused(error.code or "card_declined", text, is_decline=True) from error
     except (stripe.RateLimitError, stripe.AuthenticationError, stripe.PermissionError) as error:
         logger.error("stripe.refused_us", error=str(error))  # noqa: TRY400 -- no traceback needed
         raise NotExecuted(str(error)) from error
@@ -139,7 +147,9 @@ def _invalid(error: stripe.InvalidRequestError) -> Exception:
     if error.code == "payment_intent_unexpected_state":
         return OutcomeUnknown(str(error), is_answered=True)
     message = printable(error.user_message or str(error))
-    return Refused(printable(error.code or "invalid_request"), message)
+    is_about_customer = (error.code, error.param) == ("resource_missing", "customer")
+    kind = CustomerGone if is_about_customer else Refused
+    return kind(printable(error.code or "invalid_request"), message)
 
 
 def units(minor: int, currency: str) -> int:

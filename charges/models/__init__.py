@@ -1,6 +1,11 @@
 """Charges and what belongs to them: refunds, disputes, cards, and the records of who said what."""
 
-from charges.models.card import PaymentMethod, ProcessorCustomer
+from charges.models.card import (
+    PaymentMethod,
+    PaymentMethodQuerySet,
+    ProcessorCustomer,
+    StoppedCard,
+)
 from charges.models.charge import (
     DISPUTE_OPEN,
     OPEN,
@@ -30,6 +35,7 @@ __all__ = [
     "EventSync",
     "Outcome",
     "PaymentMethod",
+    "PaymentMethodQuerySet",
     "ProcessorCustomer",
     "ProcessorEvent",
     "Refund",
@@ -37,4 +43,5 @@ __all__ = [
     "RefundTo",
     "Resolution",
     "Source",
+    "StoppedCard",
 ]

@@ -16,8 +16,11 @@ from charges.services.hearing import hear_of_intent
 from charges.services.inbound import process_events, receive_event
 from charges.services.methods import (
     PaymentMethodDeclined,
+    PaymentMethodUnusable,
     attach_payment_method,
+    detach_due,
     detach_payment_method,
+    keep_payment_method,
     set_up_payment_method,
 )
 from charges.services.processor import ProcessorAway
@@ -63,6 +66,7 @@ __all__ = [
     "NewRefund",
     "NothingToReview",
     "PaymentMethodDeclined",
+    "PaymentMethodUnusable",
     "ProcessorAway",
     "RefundAmountUnsupported",
     "RefundExceedsCharge",
@@ -79,11 +83,13 @@ __all__ = [
     "complete_due_refunds",
     "complete_refund",
     "create",
+    "detach_due",
     "detach_payment_method",
     "flags",
     "hear_of_dispute",
     "hear_of_intent",
     "hear_of_refund",
+    "keep_payment_method",
     "process_events",
     "receive_event",
     "reconcile",

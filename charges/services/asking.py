@@ -146,7 +146,7 @@ def _taken(charge: Charge, now: datetime) -> Intent:
     begun = intents.retrieve(charge.external_charge_id) if charge.external_charge_id else None
     if begun and begun.status != UNCONFIRMED:
         return begun
-    _check_network_caps(charge, now)
+    _check_card(charge, now)
     intent = begun or _created(charge)
     is_ours = intent.id == charge.external_charge_id and not difference(charge, intent)
     return intents.confirm(charge) if is_ours and intent.status == UNCONFIRMED else intent
@@ -162,8 +162,12 @@ def _created(charge: Charge) -> Intent:
     return intent
 
 
-def _check_network_caps(charge: Charge, now: datetime) -> None:
-    """A card that an order asks is not asked more often than networks allow (charges/caps.py)."""
+def _check_card(charge: Charge, now: datetime) -> None:
+    """Refused for a card that was removed or stopped since it was chosen and, where an order asks,
+    for more tries than networks allow (charges/caps.py).
+    """
+    if reason := cards.refusal(charge):
+        raise Refused(*reason)
     if charge.is_owned and caps.is_used_up(charge, now):
         raise Refused(caps.CODE, caps.MESSAGE)
 

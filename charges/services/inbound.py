@@ -23,7 +23,7 @@ from charges.models import Charge, ProcessorEvent, Source
 from charges.services.disputes import hear_of_dispute
 from charges.services.draining import drain
 from charges.services.hearing import hear_of_intent
-from charges.services.methods import hear_of_card, hear_of_setup
+from charges.services.methods import hear_of_card, hear_of_customer, hear_of_setup
 from charges.services.refunding import hear_of_refund
 from partners import broker
 from partners.actors import Actor
@@ -96,6 +96,10 @@ def _hear_of_setup(event: ProcessorEvent, by: Actor, now: datetime) -> Heard:
     return None, hear_of_setup(external_id=event.object_id, now=now)
 
 
+def _hear_of_customer(event: ProcessorEvent, by: Actor, now: datetime) -> Heard:
+    return None, hear_of_customer(external_id=event.object_id, by=by, now=now)
+
+
 DOORS: dict[str, Callable[[ProcessorEvent, Actor, datetime], Heard]] = {
     "payment_intent.succeeded": _hear_of_intent,
     "payment_intent.payment_failed": _hear_of_intent,
@@ -107,6 +111,7 @@ DOORS: dict[str, Callable[[ProcessorEvent, Actor, datetime], Heard]] = {
     "refund.": _hear_of_refund,
     "payment_method.": _hear_of_card,
     "setup_intent.succeeded": _hear_of_setup,
+    "customer.deleted": _hear_of_customer,
 }
 """What to do about an event whose type begins so; others need nothing done."""
 

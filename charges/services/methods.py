@@ -2,45 +2,86 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
+import structlog
 from django.db import transaction
 
-from charges import cards, collection
+from charges import backoff, cards, filing, holders
 from charges.cards import PaymentMethodNotFound
+from charges.collection import LEASE
 from charges.gateway import cards as card_gateway
 from charges.gateway.cards import Card, Setup
-from charges.gateway.client import Refused
-from charges.models import PaymentMethod, ProcessorCustomer
-from charges.services.processor import asked
+from charges.gateway.client import CustomerGone, NotExecuted, OutcomeUnknown, Refused
+from charges.models import PaymentMethod
+from charges.services.draining import drain
+from charges.services.processor import ProcessorAway, asked
 from partners.actors import Actor
 
-SHOWN = ["brand", "last4", "exp_month", "exp_year"]
+T = TypeVar("T")
+
+logger = structlog.get_logger(__name__)
 
 
 class PaymentMethodDeclined(Exception):
-    """The card could not be saved; the message is the processor's."""
+    """The card's issuer refused to have it saved; the message is the processor's."""
+
+
+class PaymentMethodUnusable(Exception):
+    """It is no card, was used without being saved, or belongs to another Stripe customer."""
 
 
 def attach_payment_method(
-    *, partner_id: UUID, customer_id: str, payment_method: str, is_default: bool, now: datetime
+    *,
+    partner_id: UUID,
+    customer_id: str,
+    payment_method: str,
+    is_default: bool,
+    stripe_customer: str = "",
+    now: datetime,
 ) -> PaymentMethod:
-    """The customer has the card, as the default when asked. Attaching it again changes no more.
+    """The customer has the card, which is asked again whatever had stopped it. When asked it is the
+    default, whatever was before; otherwise the newest other card is, if there is one.
 
-    Raises PaymentMethodNotFound, PaymentMethodDeclined, ProcessorAway.
+    With `stripe_customer` it is already that Stripe customer's, which stands for ours from now on.
+    Raises PaymentMethodNotFound, PaymentMethodDeclined, PaymentMethodUnusable, ProcessorAway.
     """
     cards.check(partner_id, customer_id, payment_method)
-    try:
-        with asked():
-            customer = _customer(partner_id, customer_id)
-            card = card_gateway.attach(payment_method, customer=customer)
-    except Refused as refusal:
-        if refusal.code == "resource_missing":
-            raise PaymentMethodNotFound(payment_method) from refusal
-        raise PaymentMethodDeclined(refusal.message) from refusal
+    card = (
+        _found(partner_id, customer_id, payment_method, stripe_customer)
+        if stripe_customer
+        else _attached(partner_id, customer_id, payment_method, now)
+    )
     with transaction.atomic(durable=True):
-        return cards.save(partner_id, customer_id, customer, card, is_default=is_default, now=now)
+        if stripe_customer and not holders.adopt(partner_id, customer_id, stripe_customer, now=now):
+            raise PaymentMethodNotFound(payment_method)
+        saved = filing.save(partner_id, customer_id, card, now=now)
+        cards.ask_again(partner_id, customer_id, saved.external_id)
+        if is_default:
+            filing.choose(saved, at=now)
+        else:
+            filing.step_down(saved, now=now)
+        return saved
+
+
+def keep_payment_method(
+    *, partner_id: UUID, customer_id: str, payment_method: str, now: datetime
+) -> str:
+    """The card that somebody wants to charge later, by its id at Stripe: on file before, or from
+    now on. It becomes the default of a customer who has none; an empty one stays empty.
+
+    Raises PaymentMethodNotFound, PaymentMethodDeclined, PaymentMethodUnusable, ProcessorAway.
+    """
+    if not payment_method or cards.check(partner_id, customer_id, payment_method):
+        return payment_method
+    card = _attached(partner_id, customer_id, payment_method, now)
+    with transaction.atomic(durable=True):
+        saved = filing.save(partner_id, customer_id, card, now=now)
+        filing.fill_default(partner_id, customer_id, now)
+    return saved.external_id
 
 
 def set_up_payment_method(
@@ -48,30 +89,43 @@ def set_up_payment_method(
 ) -> Setup:
     """A SetupIntent with whose client secret the partner's page saves a card of the customer.
 
-    The card is on file when Stripe tells us that it was saved. Raises ProcessorAway,
-    PaymentMethodDeclined.
+    The card is on file when Stripe tells us that it was saved. Raises ProcessorAway.
     """
+
+    def create(customer: str) -> Setup:
+        return card_gateway.create_setup(
+            customer=customer,
+            partner_id=str(partner_id),
+            customer_id=customer_id,
+            is_default=is_default,
+            at=now,
+        )
+
     try:
         with asked():
-            customer = _customer(partner_id, customer_id)
-            with transaction.atomic(durable=True):
-                known = cards.know_customer(partner_id, customer_id, customer, now)
-            return card_gateway.create_setup(
-                customer=known.external_id,
-                partner_id=str(partner_id),
-                customer_id=customer_id,
-                is_default=is_default,
-            )
-    except Refused as refusal:
-        raise PaymentMethodDeclined(refusal.message) from refusal
+            return _for_customer(partner_id, customer_id, now, create)
+    except Refused as refusal:  # no card is in question: it is our request that was wrong
+        logger.exception("stripe.refused_setup", customer=customer_id)
+        raise ProcessorAway from refusal
 
 
-def detach_payment_method(*, payment_method: PaymentMethod, now: datetime) -> None:
-    """The card is charged no more, here and at the processor. Raises ProcessorAway."""
+def detach_payment_method(*, payment_method: PaymentMethod, by: Actor, now: datetime) -> None:
+    """The card is charged no more. At the processor it is detached now or, when that does not
+    answer, by a sweep (`detach_due`).
+    """
     with transaction.atomic(durable=True):
-        PaymentMethod.objects.filter(id=payment_method.id).update(detached_at=now, is_default=False)
-    with asked():
-        card_gateway.detach(payment_method.external_id)
+        is_new = filing.remove(payment_method, next_attempt_at=now + LEASE, by=by, now=now)
+    if is_new:
+        payment_method.refresh_from_db()
+        _detach(payment_method, now)
+
+
+def detach_due() -> int:
+    """Every removed card that is still to be detached at the processor was tried; returns how many.
+
+    Any number may run at once: cards are claimed one by one with SKIP LOCKED.
+    """
+    return drain(_detach_next)
 
 
 def hear_of_card(*, external_id: str, by: Actor, now: datetime) -> str:
@@ -83,54 +137,156 @@ def hear_of_card(*, external_id: str, by: Actor, now: datetime) -> str:
     saved = PaymentMethod.objects.filter(external_id=external_id).first()
     if saved is None:
         return "No card here has this id."
-    card = card_gateway.retrieve(external_id)
+    card = _seen(external_id)
     with transaction.atomic(durable=True):
-        if card.customer != saved.external_customer_id:
-            gone = PaymentMethod.objects.filter(id=saved.id, detached_at=None)
-            gone.update(detached_at=now, is_default=False)
+        if card is None or card.customer != saved.external_customer_id:
+            filing.remove(saved, by=by, now=now)
             return "The card was removed."
-        return _renew(saved, card, by, now)
+        return _renew(saved, card)
 
 
 def hear_of_setup(*, external_id: str, now: datetime) -> str:
-    """The card that a customer saved on the partner's page is on file. Returns what was done.
+    """The card that a customer saved on the partner's page is on file; the default, when that was
+    asked for later than the present one was. Returns what was done.
 
     Raises what the gateway raises.
     """
     setup = card_gateway.retrieve_setup(external_id)
-    owner = ProcessorCustomer.objects.filter(
-        external_id=setup.customer, customer_id=setup.customer_id
-    ).first()
-    if owner is None or str(owner.partner_id) != setup.partner_id:
+    owner = holders.known(setup.customer)
+    asked_for = (setup.partner_id, setup.customer_id)
+    if owner is None or (str(owner.partner_id), owner.customer_id) != asked_for:
         return "No customer here has set this up."
     if setup.status != "succeeded":
         return f"The setup is {setup.status}."
     card = card_gateway.retrieve(setup.payment_method)
-    gone = PaymentMethod.objects.filter(external_id=card.external_id, detached_at__isnull=False)
-    if card.customer != owner.external_id or gone.exists():
+    if card.customer != owner.external_id:
         return "The card was removed meanwhile."
-    with transaction.atomic(durable=True):
-        cards.save(
-            owner.partner_id,
-            owner.customer_id,
-            owner.external_id,
-            card,
-            is_default=setup.is_default,
-            now=now,
-        )
+    try:
+        with transaction.atomic(durable=True):
+            saved = filing.save(owner.partner_id, owner.customer_id, card, now=now)
+            if setup.is_default:
+                filing.choose(saved, at=setup.at)
+    except PaymentMethodNotFound:
+        return "The card was removed meanwhile."
     return "The card is on file."
 
 
-def _customer(partner_id: UUID, customer_id: str) -> str:
-    return cards.customer_of(partner_id, customer_id) or card_gateway.create_customer(
-        partner_id=str(partner_id), customer_id=customer_id
+def hear_of_customer(*, external_id: str, by: Actor, now: datetime) -> str:
+    """The cards of a Stripe customer that was deleted are gone. Returns what was done.
+
+    Raises what the gateway raises.
+    """
+    holder = holders.known(external_id)
+    if holder is None:
+        return "No customer here is this one."
+    if card_gateway.customer_owner(external_id) is not None:
+        return "The customer is there."
+    with transaction.atomic(durable=True):
+        count = filing.remove_all(holder, by=by, now=now)
+    return f"The customer is gone, and {count} cards."
+
+
+def _attached(partner_id: UUID, customer_id: str, payment_method: str, now: datetime) -> Card:
+    def attach(customer: str) -> Card:
+        return card_gateway.attach(payment_method, customer=customer)
+
+    try:
+        with asked():
+            return _for_customer(partner_id, customer_id, now, attach)
+    except Refused as refusal:
+        raise _refusal(payment_method, refusal) from refusal
+
+
+def _found(partner_id: UUID, customer_id: str, payment_method: str, stripe_customer: str) -> Card:
+    """The card that is that Stripe customer's, which we made for nobody else. Raises
+    PaymentMethodNotFound, PaymentMethodUnusable, ProcessorAway.
+    """
+    try:
+        with asked():
+            card = card_gateway.retrieve(payment_method)
+            made_for = card_gateway.customer_owner(stripe_customer)
+    except Refused as refusal:
+        raise _refusal(payment_method, refusal) from refusal
+    is_free = made_for in (("", ""), (str(partner_id), customer_id))
+    if card.customer != stripe_customer or not is_free:
+        raise PaymentMethodNotFound(payment_method)
+    return card
+
+
+def _refusal(payment_method: str, refusal: Refused) -> Exception:
+    if refusal.is_decline:
+        return PaymentMethodDeclined(refusal.message)
+    if isinstance(refusal, CustomerGone):  # the one that was made a moment ago
+        return ProcessorAway()
+    if refusal.code == "resource_missing":
+        return PaymentMethodNotFound(payment_method)
+    return PaymentMethodUnusable(refusal.message)
+
+
+def _for_customer(
+    partner_id: UUID, customer_id: str, now: datetime, question: Callable[[str], T]
+) -> T:
+    """The answer to a question about the Stripe customer; when that is gone, about a new one."""
+    customer = _customer(partner_id, customer_id, now)
+    try:
+        return question(customer)
+    except CustomerGone:
+        return question(_customer(partner_id, customer_id, now, gone=customer))
+
+
+def _customer(partner_id: UUID, customer_id: str, now: datetime, *, gone: str = "") -> str:
+    """The Stripe customer that new cards go to, made when there is none but one that is gone."""
+    known = holders.current(partner_id, customer_id)
+    if known and known != gone:
+        return known
+    made = card_gateway.create_customer(
+        partner_id=str(partner_id),
+        customer_id=customer_id,
+        number=holders.of(partner_id, customer_id).count() + 1,
     )
+    with transaction.atomic(durable=True):
+        return holders.know(partner_id, customer_id, made, instead_of=gone, now=now)
 
 
-def _renew(saved: PaymentMethod, card: Card, by: Actor, now: datetime) -> str:
-    fresh = {name: getattr(card, name) for name in SHOWN}
+def _detach_next(now: datetime) -> bool:
+    """The removed card that is longest due was tried; False when none is due."""
+    with transaction.atomic(durable=True):
+        due = PaymentMethod.objects.detach_due(now).order_by("next_attempt_at", "id")
+        removed = due.select_for_update(skip_locked=True).first()
+        if removed is None:
+            return False
+        removed.next_attempt_at = now + LEASE
+        removed.save(update_fields=["next_attempt_at"])
+    _detach(removed, now)
+    return True
+
+
+def _detach(removed: PaymentMethod, now: datetime) -> None:
+    """The removed card is detached at the processor, or is to be, as long again as it was."""
+    again_at = None
+    try:
+        card_gateway.detach(removed.external_id)
+    except (NotExecuted, OutcomeUnknown) as error:
+        again_at = now + backoff.doubling(removed.detached_at or now, now)
+        logger.warning("payment_method.detach_owed", id=str(removed.id), reason=str(error))
+    with transaction.atomic(durable=True):
+        PaymentMethod.objects.filter(id=removed.id).update(next_attempt_at=again_at)
+
+
+def _seen(external_id: str) -> Card | None:
+    """The card as the processor has it; None when it does not."""
+    try:
+        return card_gateway.retrieve(external_id)
+    except Refused as refusal:
+        if refusal.code != "resource_missing":
+            raise
+        return None
+
+
+def _renew(saved: PaymentMethod, card: Card) -> str:
+    fresh = {name: getattr(card, name) for name in filing.SHOWN}
     if all(getattr(saved, name) == value for name, value in fresh.items()):
         return "The card is as it was."
     PaymentMethod.objects.filter(id=saved.id).update(**fresh)
-    collection.owner().card_renewed(saved.partner_id, saved.external_id, by=by, now=now)
+    cards.ask_again(saved.partner_id, saved.customer_id, saved.external_id)
     return "The card was renewed."

@@ -55,6 +55,12 @@ def order_state(order: InstallmentOrder) -> SafeString:
     return flagged(order.status, ORDER_COLOURS, "past due" if order.past_due else None)
 
 
+def refused_cards(order: InstallmentOrder) -> str | None:
+    """On the page of one order: that asks for them."""
+    shown = InstallmentOrder.objects.with_refusals().get(pk=order.pk)
+    return ", ".join(shown.refused_cards) or None
+
+
 def terms(order: InstallmentOrder) -> str:
     """ "6 x monthly", "4 x every 2 weekly", "3 parts" for a list of dates."""
     if not order.frequency:
@@ -152,6 +158,7 @@ CHANGE_COLOURS = {
     Change.LATE_FEE_ADDED.value: WARNING,
 }
 CHANGE = state(CHANGE_COLOURS, "change")
+REFUSED = column("refused cards", refused_cards)
 REMAINING = column("remaining", lambda order: amount_text(order.amount_remaining, order.currency))
 ORDER = column("order", lambda part: link("installmentorder", part.order_id))
 CHARGE = column("charge", lambda part: link("charge", part.charge_id))

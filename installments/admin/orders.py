@@ -28,6 +28,7 @@ from installments.admin.columns import (
     OWNER,
     PART_STATUS,
     PAUSED_BY,
+    REFUSED,
     REMAINING,
     RETRIES,
     REVISION,
@@ -90,7 +91,7 @@ class InstallmentOrderAdmin(ReadOnlyAdmin):
                 ]
             },
         ),
-        ("Card", {"fields": ["card", "refused_cards"]}),
+        ("Card", {"fields": ["card", REFUSED]}),
         ("As asked for", {"fields": ["split_instructions", "metadata", "idempotency_key"]}),
         (
             "Times",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from uuid_utils.compat import uuid7
 
+from charges.models import PaymentMethod, StoppedCard
 from installments.schedule import Frequency, Remainder
 from partners.models import OwnedQuerySet, Partner
 
@@ -41,8 +43,20 @@ NOT_COLLECTED = {
 
 class OrderQuerySet(OwnedQuerySet["InstallmentOrder"]):
     def with_parts(self) -> Self:
-        """Each with all that it shows: its installments and their charges."""
-        return self.prefetch_related("installments__charge")
+        """Each with all that it shows: its installments and their charges, its refused cards."""
+        return self.with_refusals().prefetch_related("installments__charge")
+
+    def with_refusals(self) -> Self:
+        """Each with what `refused_cards` tells."""
+        stopped = StoppedCard.objects.filter(
+            partner=OuterRef("partner"), customer_id=OuterRef("customer_id")
+        )
+        removed = PaymentMethod.objects.filter(
+            external_id=OuterRef("card"), detached_at__isnull=False
+        )
+        return self.annotate(
+            stopped_cards=ArraySubquery(stopped.values("card")), is_card_removed=Exists(removed)
+        )
 
     def move(self, to: OrderStatus, **stamps: Any) -> int:
         """Rows whose state allows it are in state `to`; how many were is the verdict."""
@@ -73,9 +87,6 @@ class InstallmentOrder(models.Model):
     retry_policy = models.JSONField()
     late_fee = models.JSONField(null=True, blank=True, help_text="Its terms; empty: none.")
     card = models.CharField(max_length=255, blank=True, help_text="Stripe's pm_… to charge.")
-    refused_cards = models.JSONField(
-        default=list, blank=True, help_text="Cards that a hard decline stopped."
-    )
     split_instructions = models.JSONField(default=list)
     auto_apply = models.BooleanField(default=False)
     description = models.CharField(max_length=500, blank=True)
@@ -95,6 +106,9 @@ class InstallmentOrder(models.Model):
     defaulted_at = models.DateTimeField(null=True, blank=True)
 
     objects = OrderQuerySet.as_manager()
+
+    stopped_cards: list[str]
+    is_card_removed: bool
 
     class Meta:
         ordering = ["-id"]
@@ -160,6 +174,14 @@ class InstallmentOrder(models.Model):
     def is_paused_by_disputes(self) -> bool:
         """And by nothing else."""
         return self.pause_reason == "disputed"
+
+    @property
+    def refused_cards(self) -> list[str]:
+        """Cards of its customer that a hard decline stopped, and its own when that was removed: it
+        asks none of them. Of orders `with_refusals` alone.
+        """
+        own = [self.card] if self.is_card_removed else []
+        return sorted({*self.stopped_cards, *own})
 
     @property
     def amount_remaining(self) -> int:

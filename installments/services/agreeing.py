@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from charges import cards, deciding
+from charges import services as charges
 from charges.models import Charge, ChargeStatus
 from installments import planning, retries, transitions
 from installments.forecast import Forecast, Legs
@@ -57,7 +58,7 @@ def preview(*, partner_id: UUID, new: NewOrder, now: datetime) -> Preview:
     wallet = Wallet.objects.filter(
         partner_id=partner_id, customer_id=new.customer_id, currency=new.currency, is_active=True
     ).first()
-    charges = [
+    planned = [
         Charge(
             partner_id=partner_id,
             customer_id=new.customer_id,
@@ -69,7 +70,7 @@ def preview(*, partner_id: UUID, new: NewOrder, now: datetime) -> Preview:
         )
         for part, shares in zip(plan.parts, plan.part_shares, strict=True)
     ]
-    return Preview(plan, wallet.available if wallet else 0, Forecast().of(charges, now=now))
+    return Preview(plan, wallet.available if wallet else 0, Forecast().of(planned, now=now))
 
 
 def create_order(
@@ -83,10 +84,11 @@ def create_order(
     by: Actor,
     now: datetime,
 ) -> Created:
-    """The agreement is frozen under its key and, when asked, active.
+    """The agreement is frozen under its key and, when asked, active. The card that it names is
+    saved to the customer before, if it was not.
 
-    Raises what `preview` raises, PreviewOutdated when `preview_hash` is of another outcome, and
-    IdempotencyKeyReused.
+    Raises what `preview` and saving a card raise, PreviewOutdated when `preview_hash` is of another
+    outcome, and IdempotencyKeyReused.
     """
     made = InstallmentOrder.objects.filter(partner_id=partner_id, idempotency_key=idempotency_key)
     if (existing := made.first()) is None:
@@ -94,6 +96,12 @@ def create_order(
         if preview_hash not in (None, plan.hash):
             raise PreviewOutdated
         order = _order(partner_id, plan, now)
+        order.card = charges.keep_payment_method(
+            partner_id=partner_id,
+            customer_id=new.customer_id,
+            payment_method=new.payment_method,
+            now=now,
+        )
         order.idempotency_key, order.fingerprint = idempotency_key, fingerprint
         try:
             with transaction.atomic(durable=True):
@@ -146,7 +154,6 @@ def _order(partner_id: UUID, plan: Plan, now: datetime) -> InstallmentOrder:
         due_hour=new.due_hour,
         retry_policy=plan.policy,
         late_fee=new.late_fee,
-        card=new.payment_method,
         split_instructions=list(new.split_instructions),
         auto_apply=new.auto_apply,
         description=new.description,

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import transaction
 
 from charges import cards
+from charges import services as charges
 from installments import planning, revisions, schedule, standing
 from installments.models import (
     UNPAID,
@@ -43,25 +44,25 @@ def change_order(
     *, order_id: UUID, new: NewTerms, reason: str = "", by: Actor, now: datetime
 ) -> InstallmentOrder:
     """The order has these terms from its next charge on. A card that is named, again or anew, is
-    asked whatever had stopped it.
+    saved to the customer and asked, whatever had stopped it.
 
-    Raises PaymentMethodNotFound, CardCurrencyUnsupported, CardAmountUnsupported,
-    InvalidTransition.
+    Raises InvalidTransition, CardCurrencyUnsupported, CardAmountUnsupported, and what saving a card
+    raises.
     """
+    card = _kept(order_id, new, now)
     with transaction.atomic(durable=True):
         order = locked(order_id)
         before = _terms(order)
-        if new.payment_method is not None:
-            order.card = new.payment_method
-            order.refused_cards = [card for card in order.refused_cards if card != order.card]
+        if card is not None:
+            order.card = card
+            cards.ask_again(order.partner_id, order.customer_id, card)
         if new.auto_apply is not None:
             order.auto_apply = new.auto_apply
+        order.save(update_fields=["card", "auto_apply"])
         after = _terms(order)
         if after != before:
             check(order, "changed", *CHANGEABLE)
-            cards.check(order.partner_id, order.customer_id, new.payment_method or "")
             _check_card(order)
-            order.save(update_fields=["card", "refused_cards", "auto_apply"])
             _record(order, Change.TERMS_CHANGED, before, after, reason, by, now)
         return order
 
@@ -71,6 +72,25 @@ def _check_card(order: InstallmentOrder) -> None:
     if order.card:
         left = Installment.objects.filter(order=order, status__in=UNPAID)
         planning.check_card(order.currency, (("payment_method", part.owed) for part in left))
+
+
+def _kept(order_id: UUID, new: NewTerms, now: datetime) -> str | None:
+    """The card that is to be the order's, on file; None leaves the one that it has."""
+    if not new.payment_method:
+        return new.payment_method
+    order = InstallmentOrder.objects.get(id=order_id)
+    if new.payment_method == order.card:
+        cards.check(order.partner_id, order.customer_id, order.card)
+        return order.card
+    check(order, "changed", *CHANGEABLE)
+    order.card = new.payment_method
+    _check_card(order)
+    return charges.keep_payment_method(
+        partner_id=order.partner_id,
+        customer_id=order.customer_id,
+        payment_method=new.payment_method,
+        now=now,
+    )
 
 
 def reschedule_installment(
@@ -116,10 +136,11 @@ def _due(part: Installment) -> dict[str, Any]:
 
 
 def _terms(order: InstallmentOrder) -> dict[str, Any]:
+    shown = InstallmentOrder.objects.with_refusals().get(id=order.id)
     return {
-        "payment_method": order.card or None,
-        "refused_payment_methods": order.refused_cards,
-        "auto_apply": order.auto_apply,
+        "payment_method": shown.card or None,
+        "refused_payment_methods": shown.refused_cards,
+        "auto_apply": shown.auto_apply,
     }
 
 

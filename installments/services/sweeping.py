@@ -78,10 +78,8 @@ def expect(
     forecast, by = Forecast(), actors.system("forecast")
     rest = due[:limit].iterator(CHUNK)
     while chunk := list(islice(rest, CHUNK)):
-        groups = [[part] for part in chunk]
-        charges_ = [collection.planned_charge(group, by=by, now=now) for group in groups]
-        refused = collection.refused_cards(groups, charges_)
-        yield from zip(chunk, forecast.of(charges_, refused_cards=refused, now=now), strict=True)
+        charges_ = [collection.planned_charge([part], by=by, now=now) for part in chunk]
+        yield from zip(chunk, forecast.of(charges_, now=now), strict=True)
 
 
 def record_sweep(*, swept: Swept, started_at: datetime, finished_at: datetime) -> None:

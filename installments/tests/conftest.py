@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from installments import services
-from installments.tests.stories import BY, at, new_order
+from installments.tests.stories import BY, at, new_order, saved_card
 from partners import services as partner_services
 from wallets import services as wallets
 from wallets.models import Wallet
@@ -36,6 +36,8 @@ def agree(partner):
     """`agree("ada", parts(…))`: an active order, agreed on at the start of 2024 unless said."""
 
     def make(customer, plan, *, now=None, activate=True, **more):
+        if more.get("payment_method"):
+            more["payment_method"] = saved_card(partner.id, customer, more["payment_method"])
         made = services.create_order(
             partner_id=partner.id,
             new=new_order(customer, plan, **more),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from datetime import UTC, date, datetime
 
@@ -9,6 +10,8 @@ from django.db import connection
 
 from charges import services as charges
 from charges.models import Charge
+from devstack.stripe_sandbox.cards import CARDS
+from devstack.stripe_sandbox.client import SandboxControl
 from installments import planning, services
 from installments.as_of import AsOf
 from installments.models import Installment, Revision
@@ -18,6 +21,7 @@ from webhooks.models import Event
 
 BY = Actor("test:installments", "req-test")
 VISA = "pm_card_visa"
+SAVED: dict[tuple[object, str, str], str] = {}
 
 
 def at(day, hour=9, minute=30):
@@ -35,6 +39,25 @@ def daily(count, amount=100, first="02-01"):
     """So many equal parts, a day apart."""
     start = date.fromisoformat(f"2024-{first}").toordinal()
     return [Part(amount, date.fromordinal(start + place)) for place in range(count)]
+
+
+def saved_card(partner_id, customer, name):
+    """A card that was good when the customer saved it and does as the test card `name` since: one
+    each. Test cards that can be saved as they are stay as they are.
+    """
+    card = CARDS.get(name.removeprefix("pm_card_"))
+    if card is None or card.decline is None or card.attaches:
+        return name
+    if (partner_id, customer, name) not in SAVED:
+        saved = charges.attach_payment_method(
+            partner_id=partner_id, customer_id=customer, payment_method=VISA, is_default=False,
+            now=at("01-01"),
+        )  # fmt: skip
+        SAVED[partner_id, customer, name] = saved.external_id
+        SandboxControl(os.environ["STRIPE_API_BASE"]).become(
+            saved.external_id, name.removeprefix("pm_card_")
+        )
+    return SAVED[partner_id, customer, name]
 
 
 def sweep(now, **options):
@@ -78,6 +101,10 @@ def reschedule(part, due_date, now):
 
 
 def change(order, now, **terms):
+    if terms.get("payment_method"):
+        terms["payment_method"] = saved_card(
+            order.partner_id, order.customer_id, terms["payment_method"]
+        )
     return services.change_order(order_id=order.id, new=services.NewTerms(**terms), by=BY, now=now)
 
 

@@ -28,6 +28,8 @@ class Command(BaseCommand):
             services.unfinished_refunds(),
             lambda id_: services.complete_refund(refund_id=id_, by=by, now=timezone.now()).status,
         )
+        if detached := services.detach_due():
+            self.stdout.write(f"{detached} removed cards were to be detached at the processor.")
 
     def _recover(self, what: str, ids: Iterable[UUID], go_on: Callable[[UUID], str]) -> None:
         states = Counter(go_on(id_) for id_ in track(list(ids), description=what.capitalize()))
