@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from charges import cards, declines, holders
 from charges.gateway.cards import Card
@@ -55,8 +55,8 @@ def choose(saved: PaymentMethod, *, at: datetime) -> None:
 
 def step_down(saved: PaymentMethod, *, now: datetime) -> None:
     """The default card leaves its place to the newest other one; without one it stays."""
-    newest = _newest(saved.partner_id, saved.customer_id, now, besides=saved.id)
-    if saved.is_default and newest:
+    others = _theirs(saved.partner_id, saved.customer_id).exclude(id=saved.id)
+    if saved.is_default and (newest := _newest(others, now)):
         saved.is_default, saved.chosen_at = False, None
         saved.save(update_fields=["is_default", "chosen_at"])
         PaymentMethod.objects.filter(id=newest).update(is_default=True, chosen_at=now)
@@ -66,8 +66,8 @@ def fill_default(partner_id: UUID, customer_id: str, now: datetime) -> None:
     """A customer without a default card has the newest as it. That was nobody's choice: any that
     is heard of takes its place.
     """
-    if not _theirs(partner_id, customer_id).filter(is_default=True).exists():
-        newest = _newest(partner_id, customer_id, now)
+    theirs = _theirs(partner_id, customer_id)
+    if not theirs.filter(is_default=True).exists() and (newest := _newest(theirs, now)):
         PaymentMethod.objects.filter(id=newest).update(is_default=True, chosen_at=None)
 
 
@@ -154,12 +154,13 @@ def _theirs(partner_id: UUID, customer_id: str) -> PaymentMethodQuerySet:
     return PaymentMethod.objects.on_file().filter(partner_id=partner_id, customer_id=customer_id)
 
 
-def _newest(
-    partner_id: UUID, customer_id: str, now: datetime, *, besides: UUID | None = None
-) -> UUID | None:
+def _newest(saved: PaymentMethodQuerySet, now: datetime) -> UUID | None:
     """The card saved last that can be asked: neither stopped nor expired."""
-    stopped = StoppedCard.objects.filter(partner_id=partner_id, customer_id=customer_id)
+    stops = StoppedCard.objects.filter(
+        partner=OuterRef("partner"),
+        customer_id=OuterRef("customer_id"),
+        card=OuterRef("external_id"),
+    )
     this_year = Q(exp_year=now.year, exp_month__gte=now.month)
-    valid = _theirs(partner_id, customer_id).filter(Q(exp_year__gt=now.year) | this_year)
-    usable = valid.exclude(external_id__in=stopped.values("card")).exclude(id=besides)
+    usable = saved.filter(~Exists(stops), Q(exp_year__gt=now.year) | this_year)
     return usable.order_by("-id").values_list("id", flat=True).first()

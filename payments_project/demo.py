@@ -32,6 +32,8 @@ CUSTOMERS = [
 SELLERS = ["seller-arts", "seller-books"]
 CARDS = ["pm_card_visa", "pm_card_mastercard", "pm_card_visa_debit"]
 DECLINING = "pm_card_visa_chargeDeclinedInsufficientFunds"
+FAILING = "pm_card_chargeCustomerFail"
+"""Can be saved, and declines when it is charged."""
 DISPUTED = "pm_card_createDispute"
 SECURE = "pm_card_authenticationRequired"
 PLANS: Sequence[tuple[int, int, Frequency]] = [
@@ -163,7 +165,7 @@ def _order(partner_id: UUID, chance: random.Random, number: int, now: datetime) 
         amount=amount,
         currency="USD",
         plan=Rule(count=count, frequency=frequency, first_due_date=now.date()),
-        payment_method=chance.choice([*CARDS, DECLINING, ""]),
+        payment_method=chance.choice([*CARDS, FAILING, ""]),
         split_instructions=_split(chance),
         late_fee=LATE_FEE if number % 3 == 0 else None,
         auto_apply=number % 2 == 0,

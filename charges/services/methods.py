@@ -128,64 +128,6 @@ def detach_due() -> int:
     return drain(_detach_next)
 
 
-def hear_of_card(*, external_id: str, by: Actor, now: datetime) -> str:
-    """The saved card is as the processor has it now: renewed, or removed. Returns what that was.
-
-    A renewed card may be asked again where a hard decline had stopped it. Raises what the gateway
-    raises.
-    """
-    saved = PaymentMethod.objects.filter(external_id=external_id).first()
-    if saved is None:
-        return "No card here has this id."
-    card = _seen(external_id)
-    with transaction.atomic(durable=True):
-        if card is None or card.customer != saved.external_customer_id:
-            filing.remove(saved, by=by, now=now)
-            return "The card was removed."
-        return _renew(saved, card)
-
-
-def hear_of_setup(*, external_id: str, now: datetime) -> str:
-    """The card that a customer saved on the partner's page is on file; the default, when that was
-    asked for later than the present one was. Returns what was done.
-
-    Raises what the gateway raises.
-    """
-    setup = card_gateway.retrieve_setup(external_id)
-    owner = holders.known(setup.customer)
-    asked_for = (setup.partner_id, setup.customer_id)
-    if owner is None or (str(owner.partner_id), owner.customer_id) != asked_for:
-        return "No customer here has set this up."
-    if setup.status != "succeeded":
-        return f"The setup is {setup.status}."
-    card = card_gateway.retrieve(setup.payment_method)
-    if card.customer != owner.external_id:
-        return "The card was removed meanwhile."
-    try:
-        with transaction.atomic(durable=True):
-            saved = filing.save(owner.partner_id, owner.customer_id, card, now=now)
-            if setup.is_default:
-                filing.choose(saved, at=setup.at)
-    except PaymentMethodNotFound:
-        return "The card was removed meanwhile."
-    return "The card is on file."
-
-
-def hear_of_customer(*, external_id: str, by: Actor, now: datetime) -> str:
-    """The cards of a Stripe customer that was deleted are gone. Returns what was done.
-
-    Raises what the gateway raises.
-    """
-    holder = holders.known(external_id)
-    if holder is None:
-        return "No customer here is this one."
-    if card_gateway.customer_owner(external_id) is not None:
-        return "The customer is there."
-    with transaction.atomic(durable=True):
-        count = filing.remove_all(holder, by=by, now=now)
-    return f"The customer is gone, and {count} cards."
-
-
 def _attached(partner_id: UUID, customer_id: str, payment_method: str, now: datetime) -> Card:
     def attach(customer: str) -> Card:
         return card_gateway.attach(payment_method, customer=customer)
@@ -271,22 +213,3 @@ def _detach(removed: PaymentMethod, now: datetime) -> None:
         logger.warning("payment_method.detach_owed", id=str(removed.id), reason=str(error))
     with transaction.atomic(durable=True):
         PaymentMethod.objects.filter(id=removed.id).update(next_attempt_at=again_at)
-
-
-def _seen(external_id: str) -> Card | None:
-    """The card as the processor has it; None when it does not."""
-    try:
-        return card_gateway.retrieve(external_id)
-    except Refused as refusal:
-        if refusal.code != "resource_missing":
-            raise
-        return None
-
-
-def _renew(saved: PaymentMethod, card: Card) -> str:
-    fresh = {name: getattr(card, name) for name in filing.SHOWN}
-    if all(getattr(saved, name) == value for name, value in fresh.items()):
-        return "The card is as it was."
-    PaymentMethod.objects.filter(id=saved.id).update(**fresh)
-    cards.ask_again(saved.partner_id, saved.customer_id, saved.external_id)
-    return "The card was renewed."

@@ -19,6 +19,7 @@ from hypothesis.stateful import (
 )
 
 from charges import services as charges
+from charges.services import ProcessorAway
 from devstack.stripe_sandbox.client import SandboxControl
 from installments import services
 from installments.models import CollectionPolicy, Installment, InstallmentOrder
@@ -34,7 +35,7 @@ from wallets.models import LedgerEntry
 
 DECLINED = "pm_card_chargeDeclined"
 LOST = "pm_card_chargeDeclinedLostCard"
-REFUSALS = (InvalidTransition, InvalidSchedule, ChargeInProgress)
+REFUSALS = (InvalidTransition, InvalidSchedule, ChargeInProgress, ProcessorAway)
 EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "12"))
 FEES = [
     None,
@@ -69,7 +70,8 @@ class OrderMachine(RuleBasedStateMachine):
         plan = Rule(count=count, frequency=Frequency.WEEKLY, first_due_date=self.now.date())
         split = [{"recipient": "bob", "percentage": share}] if share else []
         new = NewOrder(
-            "ada", amount, "USD", plan, payment_method=card, split_instructions=split,
+            "ada", amount, "USD", plan, split_instructions=split,
+            payment_method=stories.saved_card(self.partner.id, "ada", card),
             late_fee=fee, auto_apply=auto_apply,
         )  # fmt: skip
         self.order = services.create_order(

@@ -28,6 +28,7 @@ INTERNAL = {
     "charges.gateway.client.NotExecuted": "charges.services makes it a state",
     "charges.gateway.client.NotUnderstood": "charges.services makes it a state",
     "charges.gateway.client.Refused": "charges.services makes it a state",
+    "charges.gateway.client.CustomerGone": "charges.services makes another customer",
     "charges.gateway.client.Declined": "the gateway makes it an intent",
     "charges.services.disputes.ChargeNotSettled": "charges.services.inbound puts the event off",
     "charges.services.reviews.NothingToReview": "staff alone review",
