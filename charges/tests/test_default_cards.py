@@ -128,9 +128,9 @@ def test_a_removal_is_done_though_stripe_does_not_answer_and_repeated_until_it_d
     sandbox.fault("error_500_before", path="/detach", times=2)
 
     answer = api.delete(f"/payment-methods/{saved['id']}")
-    PaymentMethod.objects.update(next_attempt_at=now)
+    PaymentMethod.objects.filter(next_attempt_at__gt=now).update(next_attempt_at=now)
     detach_due()
-    PaymentMethod.objects.update(next_attempt_at=now)
+    PaymentMethod.objects.filter(next_attempt_at__gt=now).update(next_attempt_at=now)
     detach_due()
 
     assert answer.status_code == 204
