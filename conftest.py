@@ -141,12 +141,16 @@ def impatient_beat(committed: None) -> Iterator[None]:
     PeriodicTask.objects.all().delete()
 
 
+def server_environment() -> dict[str, str]:
+    """For processes that work on this test's database."""
+    url = urlsplit(os.environ["DATABASE_URL"])
+    name = connection.settings_dict["NAME"]
+    return os.environ | {"DATABASE_URL": url._replace(path=f"/{name}").geturl()}
+
+
 @pytest.fixture
 def start_celery(committed: None, tmp_path: Path) -> Iterator[Callable[..., Process]]:
     """`start_celery("beat", …)`: a real `celery beat …` on this test's database and broker."""
-    url = urlsplit(os.environ["DATABASE_URL"])
-    name = connection.settings_dict["NAME"]
-    environment = os.environ | {"DATABASE_URL": url._replace(path=f"/{name}").geturl()}
     # Tests beside this one wait for seconds; this one has minutes.
     command = ["nice", "-n", "19", sys.executable, "-m", "celery", "-A", "payments_project"]
     running: list[Process] = []
@@ -156,7 +160,7 @@ def start_celery(committed: None, tmp_path: Path) -> Iterator[Callable[..., Proc
         process = Process(
             f"{arguments[0]}-{number}",
             [*command, *arguments],
-            environment,
+            server_environment(),
             settings.BASE_DIR,
             tmp_path / f"{number}.log",
         )

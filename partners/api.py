@@ -11,13 +11,14 @@ from uuid import UUID
 
 from django.utils import timezone
 from rest_framework import generics
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from partners.access import Granted
 from partners.actors import Actor
 from partners.models import Scope
+from partners.serializers import NoBody
 
 KEY = re.compile(r"[\x20-\x7e]{1,255}")
 
@@ -31,6 +32,12 @@ class PartnerView(generics.GenericAPIView[Any]):
     """A view for one partner: `partner_id`, `actor` and `now` are what doors ask for."""
 
     write_scope: str = Scope.READ
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """The request is let in, and asks nothing of this method that it does not know."""
+        super().initial(request, *args, **kwargs)
+        if request.method == "DELETE":
+            NoBody.shared().run_validation(request.data)
 
     @property
     def granted(self) -> Granted:
@@ -56,6 +63,12 @@ class PartnerView(generics.GenericAPIView[Any]):
         rows = self.paginate_queryset(self.filter_queryset(queryset))
         serializer = self.get_serializer(rows, many=True)
         return self.get_paginated_response(serializer.data)
+
+
+def refuse_empty_body(request: Request) -> None:
+    """Whoever named a type meant to send something. Raises ParseError when nothing came."""
+    if request.content_type and not int(request.META.get("CONTENT_LENGTH") or 0):
+        raise ParseError("The body is empty. Send {}, or no Content-Type, to leave all fields out.")
 
 
 def idempotency_key(request: Request) -> str:

@@ -1,4 +1,4 @@
-"""What wraps every request: its id and its log line."""
+"""What wraps every request: its id and its log line, the size of its body."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from uuid_utils.compat import uuid7
 
 from partners.access import Granted
+from payments_project import bodies, problems
 
 SANE_ID = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
 Handler = Callable[[HttpRequest], HttpResponse]
@@ -40,6 +41,24 @@ class RequestLog:
             **_partner(request),
         )
         return response
+
+
+class BodyLimit:
+    """A body over its limit is refused before anything is done with it, and so is one whose end
+    the server does not know (see bodies.WholeBodies).
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        limit = bodies.limit(request.path_info)
+        if "HTTP_TRANSFER_ENCODING" in request.META:
+            return problems.respond(request, problems.API["length_required"])
+        if int(request.META.get("CONTENT_LENGTH") or 0) > limit:
+            detail = f"A body has at most {limit // 1024} KiB here."
+            return problems.respond(request, problems.API["too_large"], detail)
+        return self.get_response(request)
 
 
 def _partner(request: HttpRequest) -> dict[str, str]:

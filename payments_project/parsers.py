@@ -7,8 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
-from django.conf import settings
-from rest_framework.exceptions import APIException, ParseError
+from rest_framework.exceptions import ParseError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
@@ -23,12 +22,6 @@ MANY_DIGITS = re.compile(r"[0-9](?:[ -]?[0-9]){12}")
 CARD_DIGITS = range(13, 20)
 
 
-class TooLarge(APIException):
-    status_code = 413
-    default_code = "too_large"
-    default_detail = f"At most {settings.API_MAX_BODY // 1024} KiB."
-
-
 class CardDataNotAccepted(ParseError):
     default_code = "card_data_not_accepted"
     default_detail = "Never send card numbers here; send a payment method id of Stripe."
@@ -40,13 +33,13 @@ class StrictJSONParser(BaseParser):
     def parse(
         self, stream: Any, media_type: str | None = None, parser_context: Any = None
     ) -> dict[str, Any]:
-        """The body's JSON object. Raises ParseError, TooLarge, CardDataNotAccepted."""
-        return load(stream.read(settings.API_MAX_BODY + 1))
+        """The body's JSON object; middleware.BodyLimit has let it in. Raises ParseError,
+        CardDataNotAccepted.
+        """
+        return load(stream.read())
 
 
 def load(raw: bytes) -> dict[str, Any]:
-    if len(raw) > settings.API_MAX_BODY:
-        raise TooLarge
     try:
         text = raw.decode("utf-8")
         data = json.loads(

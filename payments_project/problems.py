@@ -206,6 +206,8 @@ API: dict[str, Problem] = {
         NOT_FOUND,
         Problem(405, "method_not_allowed", "Method not allowed",
                 "This path does not know this method."),
+        Problem(411, "length_required", "Length required",
+                "This server cannot tell where a chunked body ends. Send Content-Length."),
         Problem(413, "too_large", "Too large", "A body has at most 64 KiB."),
         Problem(415, "unsupported_media_type", "Unsupported media type",
                 "Send application/json."),

@@ -10,7 +10,13 @@ from rest_framework.response import Response
 from charges import services
 from charges.models import Charge, Refund, RefundTo
 from charges.serializers import RefundBody, RefundResource
-from partners.api import PartnerView, created, fingerprint, idempotency_key
+from partners.api import (
+    PartnerView,
+    created,
+    fingerprint,
+    idempotency_key,
+    refuse_empty_body,
+)
 from partners.models import Scope
 from partners.schema import IDEMPOTENCY_KEY
 from wallets.fields import minor_units
@@ -41,6 +47,7 @@ class Refunds(PartnerView):
     )
     def post(self, request: Request, charge_id: UUID) -> Response:
         key = idempotency_key(request)
+        refuse_empty_body(request)  # without an amount all that is left would go
         body = RefundBody.shared().run_validation(request.data)
         charge = self.charge(charge_id)
         amount = body["amount"]

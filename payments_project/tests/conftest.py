@@ -2,15 +2,25 @@ from __future__ import annotations
 
 import json
 import re
+import sys
+from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
+from django.conf import settings as django_settings
 from django.db import connection
 from django.test import Client
+from django.urls import URLResolver, get_resolver
 from drf_spectacular.generators import SchemaGenerator
 
+from conftest import server_environment
+from devstack import ports
+from devstack.processes import Process
+from devstack.stack import GRANIAN
 from partners import services as partner_services
+from partners.api import PartnerView
 from payments_project import problems
 
 APPS = ("partners_", "webhooks_", "wallets_", "charges_", "installments_")
@@ -26,6 +36,24 @@ def operations() -> list[tuple[str, str, dict[str, Any]]]:
         for path, methods in schema["paths"].items()
         for method, operation in methods.items()
     ]
+
+
+def partner_routes() -> list[tuple[str, type[PartnerView]]]:
+    """(path, view) of every route of the partner API; ids stand in the path as `{order_id}`."""
+    return [
+        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", path), callback.cls)
+        for path, callback in _routes(get_resolver(), "/")
+        if issubclass(getattr(callback, "cls", object), PartnerView)
+    ]
+
+
+def _routes(resolver: URLResolver, prefix: str) -> Iterator[tuple[str, Any]]:
+    for pattern in resolver.url_patterns:
+        path = f"{prefix}{pattern.pattern}"
+        if isinstance(pattern, URLResolver):
+            yield from _routes(pattern, path)
+        else:
+            yield path, pattern.callback
 
 
 def problem(answer):
@@ -70,6 +98,29 @@ def send(api):
         return call(path, raw, content_type=content_type, headers=headers, secure=True)
 
     return send
+
+
+@pytest.fixture(scope="session")
+def web(database, tmp_path_factory):
+    """The address of granian, started as `make run` starts it, on this test's database."""
+    port = ports.claim_any()
+    log = tmp_path_factory.mktemp("web") / "web.log"
+    serve = [*GRANIAN, "--port", str(port), "payments_project.wsgi:application"]
+    command = [sys.executable, *serve]
+    environment = server_environment() | {"DEBUG": "1"}
+    process = Process("web", command, environment, django_settings.BASE_DIR, log)
+    process.start()
+    address = f"http://127.0.0.1:{port}"
+    process.wait_until(lambda: _answers(f"{address}/health"), 60)
+    yield address
+    process.stop()
+
+
+def _answers(url):
+    try:
+        return httpx.get(url).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 @pytest.fixture
