@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.utils import timezone
 from rest_framework import generics
-from rest_framework.exceptions import ParseError, ValidationError
+from rest_framework.exceptions import ErrorDetail, ParseError, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -21,6 +21,7 @@ from partners.models import Scope
 from partners.serializers import NoBody
 
 KEY = re.compile(r"[\x20-\x7e]{1,255}")
+READS = ("GET", "HEAD")
 
 
 class IdempotencyKeyRequired(ValidationError):
@@ -33,11 +34,31 @@ class PartnerView(generics.GenericAPIView[Any]):
 
     write_scope: str = Scope.READ
 
+    is_query_read = False
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """The request is let in, and asks nothing of this method that it does not know."""
+        """The request is let in, and says nothing that its method would not read."""
         super().initial(request, *args, **kwargs)
+        if request.method not in READS:
+            refuse_query(request)
         if request.method == "DELETE":
             NoBody.shared().run_validation(request.data)
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        """Those that the query asks for; it is read, and refused where it is not known."""
+        self.is_query_read = True
+        return super().filter_queryset(queryset)
+
+    def finalize_response(
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
+        """A query that nothing has read by now is refused: this was no list."""
+        if request.method in READS and response.status_code < 400 and not self.is_query_read:
+            try:
+                refuse_query(request)
+            except ValidationError as error:
+                response = self.handle_exception(error)
+        return super().finalize_response(request, response, *args, **kwargs)
 
     @property
     def granted(self) -> Granted:
@@ -63,6 +84,13 @@ class PartnerView(generics.GenericAPIView[Any]):
         rows = self.paginate_queryset(self.filter_queryset(queryset))
         serializer = self.get_serializer(rows, many=True)
         return self.get_paginated_response(serializer.data)
+
+
+def refuse_query(request: Request) -> None:
+    """Raises ValidationError when there are query parameters: what is not read is never dropped."""
+    if request.query_params:
+        detail = ErrorDetail("This call takes no such query parameter.", "unknown_parameter")
+        raise ValidationError({name: [detail] for name in request.query_params})
 
 
 def refuse_empty_body(request: Request) -> None:

@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from django.core.exceptions import DisallowedHost, PermissionDenied, RequestDataTooBig
+from django.core.exceptions import (
+    DisallowedHost,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+)
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions as drf
@@ -199,6 +204,9 @@ API: dict[str, Problem] = {
                 "Follow the next and previous links as they are."),
         Problem(400, "unknown_filter", "Unknown filter",
                 "The list does not know this filter. The detail names those that it knows."),
+        Problem(400, "unknown_parameter", "Unknown query parameter",
+                "The call does not know this query parameter. What a write says goes into its "
+                "body."),
         Problem(401, "unauthenticated", "Unauthenticated",
                 "Send Authorization: Bearer with a live API key."),
         Problem(403, "missing_scope", "The key lacks a scope",
@@ -216,7 +224,7 @@ API: dict[str, Problem] = {
         INTERNAL,
     ]
 }  # fmt: skip
-FIELD_CODES = {"amount_precision", "invalid_cursor", "unknown_filter"}
+FIELD_CODES = {"amount_precision", "invalid_cursor", "unknown_filter", "unknown_parameter"}
 DRF_CODES = {
     "not_authenticated": "unauthenticated",
     "authentication_failed": "unauthenticated",
@@ -294,6 +302,8 @@ def _read(error: Exception) -> tuple[Problem, str, list[dict[str, str]], dict[st
         return API[code], summary, errors, {}
     if isinstance(error, RequestDataTooBig):
         return API["too_large"], str(error), [], {}
+    if isinstance(error, SuspiciousOperation):
+        return INVALID, INVALID.meaning, [], {}
     if isinstance(error, Http404 | PermissionDenied):
         return NOT_FOUND, NOT_FOUND.meaning, [], {}
     if isinstance(error, drf.APIException):
