@@ -73,7 +73,7 @@ class Charges(PartnerView):
         made = services.create(
             partner_id=self.partner_id, new=new, is_async=is_async, by=self.actor, now=self.now
         )
-        status = 202 if is_async else 201
+        status = 202 if made.charge.was_deferred else 201  # a replay's as the first request's
         return created(ChargeResource.render(made.charge), is_replay=made.is_replay, status=status)
 
 

@@ -283,6 +283,11 @@ class Charge(models.Model):
         return "full" if self.amount_refunded == self.amount else "partial"
 
     @property
+    def was_deferred(self) -> bool:
+        """The request that made it left collecting it to a worker: its legs were decided later."""
+        return self.decided_at != self.created_at
+
+    @property
     def is_owned(self) -> bool:
         """An order asked for it, and hears what becomes of it."""
         return self.installment_order_id is not None

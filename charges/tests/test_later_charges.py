@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from io import StringIO
 
+import pytest
 from django.core.management import call_command
 
 from charges import services
@@ -13,6 +14,7 @@ from charges.tests.steps import (
     CARD,
     DECLINED,
     NOT_PAID,
+    charge,
     create,
     end_of,
     paid,
@@ -67,6 +69,33 @@ def test_a_repeated_key_is_202_with_the_charge_as_it_now_stands(api, poor_ada, s
 
     assert (answer.status_code, answer.json()["status"]) == (202, "succeeded")
     assert answer["Idempotent-Replayed"] == "true"
+
+
+END = {
+    "not yet": lambda api, charge: None,
+    "collected": lambda api, charge: services.collect_due(by=BY),
+    "canceled": lambda api, charge: api.post(f"/charges/{charge['id']}/cancel"),
+}
+
+
+@pytest.mark.parametrize("end", END)
+def test_a_repeat_that_would_wait_is_202_as_the_first_request_was(end, api, poor_ada, sandbox):
+    END[end](api, later(api, key="k", payment_method=CARD).json())
+
+    assert charge(api, key="k", amount="100.00", payment_method=CARD).status_code == 202
+
+
+PAID = {"wallet": {}, "card": {"payment_method": CARD}, "declined": {"payment_method": DECLINED}}
+
+
+@pytest.mark.parametrize("by", PAID)
+@pytest.mark.parametrize("amount", ["10.00", "100.00"])
+def test_a_repeat_that_would_not_wait_is_201_as_the_first_request_was(
+    amount, by, api, poor_ada, sandbox
+):
+    charge(api, amount, key="k", **PAID[by])
+
+    assert later(api, amount, key="k", **PAID[by]).status_code == 201
 
 
 def test_collect_due_does_nothing_twice(api, poor_ada, sandbox):
