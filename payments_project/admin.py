@@ -19,10 +19,10 @@ from django_celery_beat.models import (
     PeriodicTask,
     SolarSchedule,
 )
-from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from partners.staff import ListAdmin
 from staff import attention
 
 BEAT = [ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule]
@@ -117,14 +117,14 @@ def _may_see(request: HttpRequest, page: tuple[str, str, str]) -> bool:
 
 
 @admin.register(User)
-class UserAdmin(auth.UserAdmin, ModelAdmin):  # type: ignore[type-arg]
+class UserAdmin(auth.UserAdmin, ListAdmin):  # type: ignore[type-arg]
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
 
 
 @admin.register(Group)
-class GroupAdmin(auth.GroupAdmin, ModelAdmin):
+class GroupAdmin(auth.GroupAdmin, ListAdmin):
     pass
 
 
@@ -140,8 +140,9 @@ class PeriodicTaskForm(beat.PeriodicTaskForm):
 
 
 @admin.register(PeriodicTask)
-class PeriodicTaskAdmin(beat.PeriodicTaskAdmin, ModelAdmin):
+class PeriodicTaskAdmin(beat.PeriodicTaskAdmin, ListAdmin):
     form = PeriodicTaskForm
+    date_hierarchy = None  # its lookups are those of the filter by start_time
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
         """Enabled, disabled or run from the list: on record for each task."""
@@ -153,15 +154,15 @@ class PeriodicTaskAdmin(beat.PeriodicTaskAdmin, ModelAdmin):
 
 
 @admin.register(CrontabSchedule)
-class CrontabScheduleAdmin(beat.CrontabScheduleAdmin, ModelAdmin):
+class CrontabScheduleAdmin(beat.CrontabScheduleAdmin, ListAdmin):
     pass
 
 
 @admin.register(ClockedSchedule)
-class ClockedScheduleAdmin(beat.ClockedScheduleAdmin, ModelAdmin):
+class ClockedScheduleAdmin(beat.ClockedScheduleAdmin, ListAdmin):
     pass
 
 
 @admin.register(IntervalSchedule, SolarSchedule)
-class ScheduleAdmin(ModelAdmin):
+class ScheduleAdmin(ListAdmin):
     pass

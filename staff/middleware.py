@@ -1,4 +1,6 @@
-"""How long a person stays logged in, and whether a second factor is asked of them."""
+"""How long a person stays logged in, whether a second factor is asked of them, and what their
+pages are never asked.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.contrib.auth import logout
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -55,3 +58,17 @@ class StaffSession:
         if request.path in free or request.user.is_verified():  # type: ignore[union-attr]
             return False
         return bool(settings.STAFF_TWO_FACTOR or user_has_device(request.user))
+
+
+class SoundQuery:
+    """No page of staff is asked for text that PostgreSQL cannot hold, in a filter or elsewhere."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info.startswith(ADMIN):
+            for name, values in request.GET.lists():
+                if "\x00" in "".join([name, *values]):
+                    raise BadRequest("NUL in the query.")
+        return self.get_response(request)

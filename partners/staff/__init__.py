@@ -28,6 +28,7 @@ from partners.staff.filters import (
     M,
     PeriodFilter,
 )
+from partners.staff.lookups import ListAdmin
 from partners.staff.pages import (
     DoorAdmin,
     ReadOnlyAdmin,
@@ -52,6 +53,7 @@ __all__ = [
     "CaseFilter",
     "Column",
     "DoorAdmin",
+    "ListAdmin",
     "M",
     "PeriodFilter",
     "ReadOnlyAdmin",

@@ -20,12 +20,13 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.text import slugify
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 from unfold.datasets import BaseDataset
 
 from partners import exporting
 from partners.staff.columns import Column, Row
 from partners.staff.filters import M
+from partners.staff.lookups import ListAdmin
 
 COUNTED = 10_000
 CHUNK = 2000
@@ -50,7 +51,7 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not generic at r
         return int(rows[:COUNTED].count())
 
 
-class RowAdmin(ModelAdmin):
+class RowAdmin(ListAdmin):
     """Lists that stay fast: bounded counts, joined owners, ids looked up exactly."""
 
     paginator: ClassVar[Any] = BoundedPaginator
