@@ -54,5 +54,7 @@ def logging_config(*, level: str, is_json: bool) -> dict[str, Any]:
             # We log requests ourselves (middleware.RequestLog).
             "django.request": {"level": "CRITICAL"},
             "stripe": {"level": "WARNING"},
+            # Its warnings and debug lines hold whole URLs, tokens of webhook endpoints included.
+            "urllib3": {"level": "ERROR"},
         },
     }

@@ -8,9 +8,11 @@ connection stays open for the next POST of the same client; the URL is checked f
 
 from __future__ import annotations
 
+import http.client
 import os
 import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -28,10 +30,21 @@ from requests_hardened import Config, HTTPSession
 from requests_hardened.ip_filter import InvalidIPAddress, filter_host
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError, SSLError
 
 TIMEOUT = 15.0
 LATE = "The answer took too long."
+FAILED = "The connection failed."
+# By what the library raises, most telling first: its own words may hold the URL, with a token.
+WORDS: list[tuple[tuple[type[BaseException], ...], str]] = [
+    ((InvalidIPAddress,), "The host resolves to an address that is not public."),
+    ((ssl.SSLError, SSLError), "The TLS handshake failed: is the certificate valid for this host?"),
+    ((ConnectionRefusedError,), "The connection was refused."),
+    ((socket.gaierror, UnicodeError), "The host does not resolve."),
+    ((ConnectionError, http.client.IncompleteRead), "The answer was cut off."),
+    ((http.client.HTTPException,), "The answer is not HTTP."),
+    ((ProtocolError,), "The answer was cut off."),
+]
 MAX_BODY = 64 * 1024
 MAX_EXCERPT = 500
 SECRET = re.compile(
@@ -53,7 +66,7 @@ class UrlRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of a POST: a status and the beginning of the body, or an error."""
+    """What came of a POST: a status and the beginning of the body, or an error in our words."""
 
     status: int | None
     excerpt: str
@@ -133,7 +146,26 @@ def _post(
         return answer(None, "", LATE)
     except (requests.RequestException, HTTPError, OSError, ValueError) as error:
         is_late = time.monotonic() - started >= TIMEOUT  # what cutting it off made of it
-        return answer(None, "", LATE if is_late else f"{type(error).__name__}: {error}"[:300])
+        return answer(None, "", LATE if is_late else in_our_words(error))
+
+
+def in_our_words(error: BaseException) -> str:
+    """What went wrong, by its class."""
+    chain = list(_chain(error))
+    return next(
+        (words for kinds, words in WORDS if any(isinstance(cause, kinds) for cause in chain)),
+        FAILED,
+    )
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and what brought it about; urllib3 keeps that in `reason` or in the arguments."""
+    for cause in (error, error.__cause__, error.__context__, getattr(error, "reason", None)):
+        if cause is error:
+            yield error
+        elif isinstance(cause, BaseException):
+            yield from _chain(cause)
+    yield from (part for part in error.args if isinstance(part, BaseException))
 
 
 def _read(response: requests.Response) -> str:

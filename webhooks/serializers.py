@@ -94,6 +94,8 @@ class NewEndpointResource(EndpointResource):
 
 
 class AttemptResource(Resource):
+    """Of the operator's endpoints status and time alone are told: text is empty there."""
+
     number = serializers.IntegerField()
     started_at = InstantField()
     duration_ms = serializers.IntegerField()
@@ -130,7 +132,8 @@ class DeliveryResource(Resource):
     created_at = InstantField()
 
     def get_url(self, delivery: Delivery) -> str:
-        return shown_url(delivery.endpoint)
+        """Empty for the operator's endpoints."""
+        return delivery.endpoint.url if delivery.endpoint.partner_id else ""
 
     @extend_schema_field(EventResource)
     def get_payload(self, delivery: Delivery) -> dict[str, Any]:
@@ -139,11 +142,12 @@ class DeliveryResource(Resource):
     @extend_schema_field(AttemptResource(many=True))
     def get_attempts(self, delivery: Delivery) -> list[dict[str, Any]]:
         attempts: list[Attempt] = list(delivery.attempts.all())
-        return [AttemptResource.render(attempt) for attempt in attempts]
+        untold = {} if delivery.endpoint.partner_id else {"response_excerpt": "", "error": ""}
+        return [AttemptResource.render(attempt) | untold for attempt in attempts]
 
 
 def shown_url(endpoint: Endpoint) -> str:
-    """A partner's own URL whole; the operator's without query, which may carry a token."""
+    """For staff: a partner's own URL whole, the operator's without query: it may carry a token."""
     if endpoint.partner_id:
         return endpoint.url
     parts = urlsplit(endpoint.url)

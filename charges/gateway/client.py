@@ -31,6 +31,16 @@ class OutcomeUnknown(Exception):
         self.is_answered = is_answered
 
 
+# What partners read in a timeline: the library's own words, in the log alone, may name our key,
+# our account and where we connect to.
+TOO_FAST = "The processor asked us to slow down."
+KEY_REFUSED = "The processor refused our key."
+KEY_REUSED = "The processor knows this request's key from another request."
+BUSY = "The processor is still at an earlier request."
+SILENT = "The processor did not answer."
+GARBAGE = "The processor's answer was not understood."
+
+
 class NotUnderstood(OutcomeUnknown):
     """An answer that is no answer: staff should know."""
 
@@ -95,14 +105,15 @@ def ask(question: Callable[[], Any]) -> Any:
         raise Refused(error.code or "card_declined", text, is_decline=True) from error
     except (stripe.RateLimitError, stripe.AuthenticationError, stripe.PermissionError) as error:
         logger.error("stripe.refused_us", error=str(error))  # noqa: TRY400 -- no traceback needed
-        raise NotExecuted(str(error)) from error
+        is_fast = isinstance(error, stripe.RateLimitError)
+        raise NotExecuted(TOO_FAST if is_fast else KEY_REFUSED) from error
     except stripe.IdempotencyError as error:
-        raise OutcomeUnknown(str(error)) from error
+        raise OutcomeUnknown(KEY_REUSED) from error
     except stripe.InvalidRequestError as error:
         raise _invalid(error) from error
     except (stripe.StripeError, ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, stripe.StripeError) and error.http_status == 409:
-            raise NotExecuted(str(error)) from error
+            raise NotExecuted(BUSY) from error
         raise _unknown(error) from error
 
 
@@ -134,16 +145,18 @@ def created_since(moment: datetime | None) -> dict[str, Any]:
 def _unknown(error: Exception) -> OutcomeUnknown:
     """What was not answered, and what was answered with something else than JSON."""
     text = printable(f"{type(error).__name__}: {error}")[:300]
+    logger.warning("stripe.unclear", error=text)
     status = getattr(error, "http_status", None)
     is_garbage = not isinstance(error, stripe.StripeError) or (status or 500) < 500
     if is_garbage:
-        return NotUnderstood(text)
-    return OutcomeUnknown(text, is_answered=status is not None)
+        return NotUnderstood(GARBAGE)
+    words = SILENT if status is None else f"The processor failed ({status})."
+    return OutcomeUnknown(words, is_answered=status is not None)
 
 
 def _invalid(error: stripe.InvalidRequestError) -> Exception:
     if error.http_status == 409:
-        return NotExecuted(str(error))
+        return NotExecuted(BUSY)
     if error.code == "payment_intent_unexpected_state":
         return OutcomeUnknown(str(error), is_answered=True)
     message = printable(error.user_message or str(error))
@@ -170,4 +183,4 @@ def plain(raw: Any) -> dict[str, Any]:
     try:
         return dict(raw.to_dict() if hasattr(raw, "to_dict") else raw)
     except (TypeError, ValueError) as error:
-        raise NotUnderstood(printable(f"An answer that is no object: {error}")) from error
+        raise NotUnderstood(GARBAGE) from error

@@ -8,7 +8,6 @@ from typing import Any
 from charges.timeline.story import Entry, Story
 from wallets.models import LedgerEntry, LedgerTransaction
 from webhooks.models import Delivery, Event
-from webhooks.serializers import shown_url
 
 
 def ledger(story: Story) -> Iterator[Entry]:
@@ -60,16 +59,20 @@ def _account(entry: LedgerEntry) -> str:
 
 
 def _delivery(event: Event, delivery: Delivery) -> Iterator[Entry]:
-    url = shown_url(delivery.endpoint)
+    """Of the operator's endpoints status and time alone: partners read this."""
+    is_partners = delivery.endpoint.partner_id is not None
+    url = delivery.endpoint.url if is_partners else ""
     about = {"delivery_id": str(delivery.id), "event_type": event.type, "url": url}
+    to = url or "the operator"
     for attempt in delivery.attempts.all():
-        answer = attempt.error or f"answered {attempt.response_status}"
+        error = attempt.error if is_partners or not attempt.error else "no answer"
+        answer = error or f"answered {attempt.response_status}"
         yield Entry(
             attempt.started_at,
             "delivery",
-            f"{event.type} sent to {url}, attempt {attempt.number}: {answer}.",
+            f"{event.type} sent to {to}, attempt {attempt.number}: {answer}.",
             {**about, "number": attempt.number, "response_status": attempt.response_status},
         )
     if delivery.next_attempt_at:
-        text = f"{event.type} is sent to {url}."
+        text = f"{event.type} is sent to {to}."
         yield Entry(delivery.next_attempt_at, "delivery", text, {**about, "number": None})

@@ -2,11 +2,17 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from importlib import import_module
+from io import StringIO
 from uuid import uuid4
 
 import pytest
+from django.contrib import admin
+from django.core.management import call_command
+from django.db import connection
 
-from webhooks import services
+from webhooks import egress, services
+from webhooks.models import Attempt, Delivery, Endpoint
 from webhooks.tests.conftest import Answer
 
 SHOWN = {
@@ -122,12 +128,64 @@ def test_an_unknown_delivery_is_not_there(api):
     assert api.get(f"/webhooks/{uuid4()}").status_code == 404
 
 
-def test_an_operators_url_is_shown_without_its_secrets(publish, log, settings):
-    settings.WEBHOOK_URLS = ["http://127.0.0.1:1/hook?token=secret"]
-    services.sync_operator_endpoints()
-    publish()
+TOKEN = "OPERATOR-TOKEN-123"
 
-    assert log()[0]["url"] == "http://127.0.0.1:1/hook"
+
+def refuse(receive):
+    return "http://127.0.0.1:1"
+
+
+def cut_off(receive):
+    def break_off(handler):
+        handler.wfile.write(b"abc")
+
+    answer = Answer(200, {"Content-Length": "1000"}, break_off)
+    return receive(answer).url.removesuffix("/hook")
+
+
+OPERATORS = {
+    "refused": refuse,
+    "not resolved": lambda _: "http://no.such.host.invalid",
+    "no TLS": lambda receive: receive().url.removesuffix("/hook").replace("http", "https"),
+    "answered": lambda receive: receive(Answer(500, body=b"host=inside")).url.removesuffix("/hook"),
+    "cut off": cut_off,
+}
+
+
+@pytest.mark.parametrize("way", OPERATORS)
+def test_of_an_operators_endpoint_partners_see_status_and_time_alone(way, receive, api, settings):
+    address = OPERATORS[way](receive)
+    settings.WEBHOOK_URLS = [f"{address}/inner?token={TOKEN}"]
+    services.sync_operator_endpoints()
+    charge = api.post("/charges", {"customer_id": "ada", "amount": "1.00"}).json()
+    services.deliver_due()
+
+    (delivery,) = api.get("/webhooks").json()["results"]
+    paths = ["/webhooks", f"/webhooks/{delivery['id']}", "/events"]
+    paths.append(f"/charges/{charge['id']}/timeline")
+    seen = "".join(api.get(path).content.decode() for path in paths)
+    told = StringIO()
+    call_command("explain_charge", charge["id"], stdout=told)
+    seen += told.getvalue()
+
+    assert not [word for word in (TOKEN, "inner", "127.0.0.1", "invalid", "inside") if word in seen]
+    (attempt,) = delivery["attempts"]
+    assert (attempt["error"], attempt["response_excerpt"], delivery["url"]) == ("", "", "")
+
+
+@pytest.mark.parametrize("way", OPERATORS)
+def test_no_word_of_a_library_reaches_the_table(way, receive, subscribe, publish):
+    endpoint = subscribe("http://127.0.0.1:1/")
+    address = f"{OPERATORS[way](receive)}/hook"
+    Endpoint.objects.filter(id=endpoint.id).update(
+        url=address
+    )  # one that resolved when it was made
+    publish()
+    services.deliver_due()
+
+    error = Attempt.objects.get().error
+    assert error in {"", *(words for _, words in egress.WORDS)}
+    assert bool(error) == (way != "answered")
 
 
 @pytest.mark.parametrize(
@@ -151,3 +209,31 @@ def test_secrets_that_a_receiver_echoes_are_not_kept(receive, subscribe, publish
     services.deliver_due()
 
     assert log()[0]["attempts"][0]["response_excerpt"] == kept
+
+
+def test_no_search_of_staff_tells_the_token_of_an_operators_url(settings, committed, publish, rf):
+    settings.WEBHOOK_URLS = [f"http://127.0.0.1:1/inner?token={TOKEN}"]
+    services.sync_operator_endpoints()
+    publish()
+    request = rf.get("/")
+
+    def found(model, term):
+        page = admin.site._registry[model]
+        return page.get_search_results(request, page.get_queryset(request), term)[0].count()
+
+    for model in (Endpoint, Delivery):
+        assert (found(model, "inner"), found(model, "OPERATOR-TOKEN")) == (1, 0)
+
+
+def test_the_migration_tells_old_errors_in_our_words(subscribe, publish):
+    subscribe("http://127.0.0.1:1/")
+    publish()
+    services.deliver_due()
+    old = f"ConnectionError: HTTPConnectionPool(host='x', port=9): url: /h?token={TOKEN} refused"
+    Attempt.objects.update(error=old)
+    migration = import_module("webhooks.migrations.0006_errors_in_our_words")
+
+    with connection.cursor() as cursor:
+        cursor.execute(migration.WORDS)
+
+    assert Attempt.objects.get().error == "The connection was refused."
