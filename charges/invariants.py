@@ -105,6 +105,15 @@ INVARIANTS = {
             FROM wallets_ledgertransaction t JOIN wallets_ledgerentry e ON e.transaction_id = t.id
             WHERE t.dispute_id = d.id AND t.kind = 'dispute') posted ON true
         WHERE {OF_DISPUTE} AND posted.card <> d.external_leg""",
+    "of a charge whose part was reopened nothing is kept, unless it came back later": f"""
+        SELECT c.id, c.amount, c.reopened_at FROM charges_charge c
+        WHERE {OF_CHARGE} AND c.reopened_at IS NOT NULL
+            AND c.wallet_refunded + c.external_refunded + c.external_reversed <> c.amount
+            AND NOT EXISTS (SELECT 1 FROM charges_refund r
+                            WHERE r.charge_id = c.id AND r.failed_at >= c.reopened_at)
+            AND NOT EXISTS (SELECT 1 FROM charges_dispute d
+                            WHERE d.charge_id = c.id AND d.status = 'won'
+                            AND d.updated_at >= c.reopened_at)""",
     "a pending refund is found by a sweep or by staff": f"""
         SELECT r.id FROM charges_refund r WHERE {OF_REFUND} AND r.status = 'pending'
             AND r.next_attempt_at IS NULL AND r.needs_review = ''""",

@@ -120,7 +120,7 @@ class ChargeAdmin(ReadOnlyAdmin):
             {
                 "fields": [
                     "actor", "idempotency_key", "created_at", "updated_at", "succeeded_at",
-                    "failed_at", "canceled_at",
+                    "failed_at", "canceled_at", "reopened_at",
                 ]
             },
         ),

@@ -124,6 +124,9 @@ class Charge(models.Model):
     succeeded_at = models.DateTimeField(null=True, blank=True)
     failed_at = models.DateTimeField(null=True, blank=True)
     canceled_at = models.DateTimeField(null=True, blank=True)
+    reopened_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since when what it paid for is unpaid again."
+    )
     decided_at = models.DateTimeField(
         null=True, blank=True, help_text="When the legs were decided."
     )
@@ -145,7 +148,11 @@ class Charge(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["installment_id"],
-                condition=Q(installment_id__isnull=False, status__in=[*OPEN, S.SUCCEEDED]),
+                condition=Q(
+                    installment_id__isnull=False,
+                    status__in=[*OPEN, S.SUCCEEDED],
+                    reopened_at=None,
+                ),
                 name="charges_charge_one_live_per_installment",
             ),
             models.UniqueConstraint(
@@ -154,6 +161,7 @@ class Charge(models.Model):
                     installment_id=None,
                     installment_order_id__isnull=False,
                     status__in=[*OPEN, S.SUCCEEDED],
+                    reopened_at=None,
                 ),
                 name="charges_charge_one_live_pay_off_per_order",
             ),
@@ -217,6 +225,11 @@ class Charge(models.Model):
                 name="charges_charge_only_succeeded_is_refunded",
             ),
             models.CheckConstraint(
+                condition=Q(reopened_at=None)
+                | Q(status=S.SUCCEEDED, installment_order_id__isnull=False),
+                name="charges_charge_reopened_had_paid",
+            ),
+            models.CheckConstraint(
                 condition=~Q(status__in=OPEN)
                 | Q(next_attempt_at__isnull=False)
                 | ~Q(needs_review=""),
@@ -275,6 +288,11 @@ class Charge(models.Model):
     def amount_refunded(self) -> int:
         """By refunds pending and succeeded; lost disputes are not among them."""
         return self.wallet_refunded + self.external_refunded
+
+    @property
+    def amount_kept(self) -> int:
+        """What refunds, pending ones too, and lost disputes left of what was collected."""
+        return self.amount - self.amount_refunded - self.external_reversed
 
     @property
     def refund_status(self) -> str:

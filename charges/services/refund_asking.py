@@ -20,6 +20,7 @@ from charges.gateway.refunds import CardRefund
 from charges.killpoints import killpoint
 from charges.models import Charge, Dispute, Outcome, Refund, RefundStatus
 from charges.serializers import RefundResource
+from charges.services.asking import flag
 from partners.actors import Actor
 from wallets import money
 from wallets.models import Kind
@@ -157,6 +158,9 @@ def fail(charge: Charge, row: Refund, *, code: str, message: str, by: Actor, now
     row.next_attempt_at, row.needs_review = None, ""
     row.save()
     reserve(charge, row, -1, now)
+    if charge.reopened_at:
+        kept = money.spoken(charge.amount_kept, charge.currency)
+        flag(charge, f"{kept} came back with refund {row.id} after its part was reopened.", now)
     short = Dispute.objects.filter(charge=charge, status="lost", external_leg__lt=F("amount"))
     short.update(needs_review=f"Refund {row.id} failed after the bank took its money.")
     told = events.Fact(

@@ -36,6 +36,10 @@ BROKEN_BY = {
         "webhooks_event",
         "SET type = 'wallet.credited'",
     ),
+    "of a charge whose part was reopened nothing is kept, unless it came back later": (
+        "charges_charge",
+        "SET reopened_at = now(), installment_order_id = id",
+    ),
     "no card has only waiting charges": (
         "charges_charge",
         f"SET {OPEN}, waiting_since = now() - interval '1 hour'",

@@ -14,13 +14,13 @@ from charges.timeline.story import Entry, Story
 ORDER = [
     "created", "decided", "refund.created", "attempt", "attempt.cut_off", "processor_event",
     "resolution", "requires_action", "cancel_requested", "succeeded", "failed", "canceled",
-    "refund.succeeded", "refund.failed", "dispute.opened", "dispute.closed", "ledger", "shares",
-    "event", "delivery", "outlook", "next",
+    "refund.succeeded", "refund.failed", "dispute.opened", "dispute.closed", "reopened", "ledger",
+    "shares", "event", "delivery", "outlook", "next",
 ]  # fmt: skip
 PARTS = [
     collecting.beginning, collecting.attempts, collecting.processor_events, collecting.resolutions,
-    collecting.outcome, returning.refunds, returning.disputes, traces.ledger, traces.events,
-    collecting.what_comes_next,
+    collecting.outcome, returning.refunds, returning.disputes, returning.reopening, traces.ledger,
+    traces.events, collecting.what_comes_next,
 ]  # fmt: skip
 
 

@@ -54,6 +54,12 @@ def disputes(story: Story) -> Iterator[Entry]:
             yield Entry(row.closed_at, "dispute.closed", text, data)
 
 
+def reopening(story: Story) -> Iterator[Entry]:
+    if story.charge.reopened_at:
+        text = "What it paid for was reopened: another charge is to pay it."
+        yield Entry(story.charge.reopened_at, "reopened", text)
+
+
 def _given_back(story: Story, reversals: Iterable[dict[str, Any]]) -> str:
     words = []
     for reversal in reversals:
