@@ -15,6 +15,7 @@ from charges.models import Charge, ChargeStatus
 from installments import facts, retries, standing
 from installments.as_of import AsOf
 from installments.models import (
+    GIVEN_UP,
     LATE,
     USED_UP,
     Installment,
@@ -209,7 +210,7 @@ def _follow(installment: Installment, charged: Charge, now: datetime) -> str | N
 def _follow_failure(installment: Installment, charged: Charge, now: datetime) -> str | None:
     """It is what it was before the charge; failed, when that was the last try."""
     order = installment.order
-    if order.status == OrderStatus.CANCELED:
+    if order.status in GIVEN_UP:
         installment.status, installment.next_attempt_at = InstallmentStatus.CANCELED, None
         return None
     is_last = order.status in COLLECTED and installment.next_attempt_at is None

@@ -23,6 +23,7 @@ INVARIANTS = {
     "a paid installment has exactly one succeeded charge: its own, or one that paid off": f"""
         SELECT o.id, o.status, count(c.id) AS charges FROM installments_installment o
         LEFT JOIN charges_charge c ON c.installment_order_id = o.order_id AND c.status = 'succeeded'
+            AND c.reopened_at IS NULL
             AND (c.installment_id = o.id OR c.installment_id IS NULL AND c.id = o.charge_id)
         WHERE {OF_ORDER}
         GROUP BY o.id HAVING count(c.id) <> (CASE WHEN o.status = 'paid' THEN 1 ELSE 0 END)
@@ -35,6 +36,7 @@ INVARIANTS = {
             WHERE i.order_id = o.installment_order_id AND i.charge_id = o.id
                 AND i.status = 'paid') paid ON true
         WHERE {OF_ORDER} AND o.installment_order_id IS NOT NULL AND o.status = 'succeeded'
+            AND o.reopened_at IS NULL
             AND (o.amount <> paid.amount OR o.late_fee <> paid.late_fees)""",
     "at most one open charge per installment": f"""
         SELECT o.id, count(*) AS charges FROM installments_installment o
@@ -62,7 +64,17 @@ INVARIANTS = {
             WHERE i.order_id = o.installment_order_id AND i.charge_id = o.id
                 AND x->>'recipient' = s->>'recipient') paid ON true
         WHERE {OF_ORDER} AND o.installment_order_id IS NOT NULL AND o.installment_id IS NULL
-            AND o.status = 'succeeded' AND paid.amount <> (s->>'amount')::bigint""",
+            AND o.status = 'succeeded' AND o.reopened_at IS NULL
+            AND paid.amount <> (s->>'amount')::bigint""",
+    "a charge whose part was reopened is no part's charge": f"""
+        SELECT o.id, o.status, c.id AS charge_id FROM installments_installment o
+        JOIN charges_charge c ON c.id = o.charge_id AND c.reopened_at IS NOT NULL
+        WHERE {OF_ORDER}""",
+    "nothing of an order that was given up is unpaid": f"""
+        SELECT i.id, o.status, i.status AS part FROM installments_installment i
+        JOIN installments_installmentorder o ON o.id = i.order_id
+        WHERE {OF_ORDER} AND o.status IN ('canceled', 'written_off')
+            AND i.status IN ('pending', 'overdue', 'failed')""",
     "only installments of active orders wait to be collected": f"""
         SELECT i.id, o.status, i.next_attempt_at FROM installments_installment i
         JOIN installments_installmentorder o ON o.id = i.order_id
@@ -70,11 +82,11 @@ INVARIANTS = {
             o.status <> 'active' AND i.next_attempt_at IS NOT NULL AND i.status <> 'processing'
             OR o.status = 'active' AND i.next_attempt_at IS NULL
                 AND i.status IN ('pending', 'overdue'))""",
-    "what is canceled or paused asks no card": f"""
+    "what is given up or paused asks no card": f"""
         SELECT o.id, o.status, c.id AS charge_id FROM installments_installmentorder o
         JOIN charges_charge c ON c.installment_order_id = o.id AND c.external_charge_id IS NULL
             AND c.status IN ('pending', 'processing', 'requires_action', 'unknown')
-        WHERE {OF_ORDER} AND o.status IN ('canceled', 'paused')""",
+        WHERE {OF_ORDER} AND o.status IN ('canceled', 'written_off', 'paused')""",
     "revisions are numbered without gaps": f"""
         SELECT o.id, count(r.id) AS revisions, max(r.number) AS last
         FROM installments_installmentorder o

@@ -11,7 +11,13 @@ from charges import cards
 from charges.collection import Outlook
 from charges.models import DISPUTE_OPEN, Charge, ChargeStatus
 from installments import collection, transitions
-from installments.models import Installment, InstallmentOrder, InstallmentQuerySet, OrderStatus
+from installments.models import (
+    GIVEN_UP,
+    Installment,
+    InstallmentOrder,
+    InstallmentQuerySet,
+    OrderStatus,
+)
 from partners.actors import Actor
 
 LOST = "lost"
@@ -30,7 +36,7 @@ def wants(charge: Charge) -> bool:
     order = InstallmentOrder.objects.only("status").get(id=charge.installment_order_id or "")
     if order.status == OrderStatus.PAUSED:
         return charge.status == ChargeStatus.REQUIRES_ACTION
-    return order.status != OrderStatus.CANCELED
+    return order.status not in GIVEN_UP
 
 
 def foresee(charge: Charge) -> Outlook:
@@ -50,8 +56,11 @@ def moved(charge: Charge, *, by: Actor, now: datetime) -> None:
 
 def disputed(charge: Charge, *, by: Actor, now: datetime) -> None:
     """The charge's order is paused while a bank holds money of it back. The end of the last dispute
-    resumes it, unless somebody had asked for the pause too; money that is lost defaults it.
+    resumes it, unless somebody had asked for the pause too; money that is lost defaults it. A
+    charge whose part was reopened pays nothing of the order any more: its dispute changes nothing.
     """
+    if charge.reopened_at:
+        return
     order = InstallmentOrder.objects.get(id=charge.installment_order_id or "")
     is_lost = charge.disputes.filter(status=LOST).exists()
     if is_lost and order.status in (OrderStatus.ACTIVE, OrderStatus.PAUSED):
@@ -67,7 +76,7 @@ def disputed(charge: Charge, *, by: Actor, now: datetime) -> None:
 
 def has_open_dispute(order: InstallmentOrder) -> bool:
     """Whether a dispute holds money of the order back."""
-    charges = Charge.objects.filter(installment_order_id=order.id)
+    charges = Charge.objects.filter(installment_order_id=order.id, reopened_at=None)
     return charges.filter(dispute_status__in=DISPUTE_OPEN).exists()
 
 

@@ -15,7 +15,10 @@ from partners import rows
 from partners.actors import Actor
 from webhooks import events
 
-TOLD_APART = {Change.ACTIVATED, Change.PAUSED, Change.RESUMED, Change.CANCELED}
+TOLD_APART = {
+    Change.ACTIVATED, Change.PAUSED, Change.RESUMED, Change.CANCELED, Change.REINSTATED,
+    Change.WRITTEN_OFF,
+}  # fmt: skip
 """Changes with an event of their own; of others `installment_order.revised` tells."""
 
 

@@ -124,6 +124,18 @@ class ReasonBody(Body):
     reason = TextField(max_length=500, required=False, default="", allow_blank=True)
 
 
+class WriteOffBody(Body):
+    """Why it is given up: kept with the revision."""
+
+    reason = TextField(max_length=500)
+
+
+class ReopenBody(ReasonBody):
+    """The local date that the part is due on, today unless given."""
+
+    due_date = DueDateField(required=False)
+
+
 class ResumeBody(ReasonBody):
     """`keep`: dates stay, what is late is due at once; `shift`: as much later as it was paused."""
 
@@ -196,6 +208,7 @@ class OrderResource(Resource):
     past_due = serializers.BooleanField()
     amount_paid = MoneyField()
     amount_remaining = MoneyField()
+    amount_written_off = MoneyField()
     frequency = serializers.SerializerMethodField()
     interval = serializers.IntegerField(allow_null=True)
     timezone = serializers.CharField()
@@ -219,6 +232,7 @@ class OrderResource(Resource):
     paused_at = InstantField(allow_null=True)
     pause_reason = serializers.ChoiceField(choices=["requested", "disputed"], allow_null=True)
     completed_at = InstantField(allow_null=True)
+    written_off_at = InstantField(allow_null=True)
 
     def get_installment_amount(self, order: Any) -> str:
         return money.text(order.installments.all()[0].amount, order.currency)

@@ -23,6 +23,7 @@ from installments.models import (
 from installments.revisions import Changed
 from partners import rows
 from partners.actors import Actor
+from wallets import money
 from webhooks import events
 
 WITHOUT_MONEY = [*UNPAID, InstallmentStatus.PROCESSING]
@@ -115,11 +116,7 @@ def cancel(order: InstallmentOrder, *, reason: str, by: Actor, now: datetime) ->
         order, OrderStatus.CANCELED, now,
         canceled_at=now, past_due=False, default_at=None, **NOT_PAUSED,
     )  # fmt: skip
-    Installment.objects.filter(order=order, status__in=UNPAID).update(
-        status=InstallmentStatus.CANCELED, next_attempt_at=None, updated_at=now
-    )
-    cancellation.end_all(order.id, by=by, now=now)
-    order.refresh_from_db()
+    _end(order, by=by, now=now)
     _record(order, Change.CANCELED, was, reason=reason, by=by, now=now)
 
 
@@ -136,10 +133,58 @@ def default(orders: Sequence[InstallmentOrder], *, by: Actor, now: datetime) -> 
     events.publish([facts.of_order(order, "defaulted") for order in told], by=by, now=now)
 
 
+def reinstate(order: InstallmentOrder, *, reason: str, by: Actor, now: datetime) -> None:
+    """The defaulted order, none of whose charges is open, is collected again: its unpaid parts on
+    their dates, those whose date has passed at once. Tries go on where they were; the time to a
+    late fee does not count the default.
+    """
+    defaulted_at = order.defaulted_at or now
+    _move(order, OrderStatus.ACTIVE, now, defaulted_at=None)
+    parts = list(Installment.objects.filter(order=order, status__in=COLLECTIBLE))
+    for part in parts:
+        part.order = order
+        _set_clocks(part, defaulted_at, now)
+        part.next_attempt_at = max(now, _planned(part, now))
+    rows.update(parts, RESUMED)
+    standing.update(parts, now)
+    order.refresh_from_db()
+    _record(order, Change.REINSTATED, OrderStatus.DEFAULTED, reason=reason, by=by, now=now)
+
+
+def write_off(order: InstallmentOrder, *, reason: str, by: Actor, now: datetime) -> None:
+    """What is unpaid is given up and never collected: open charges are canceled, or about to be."""
+    was = OrderStatus(order.status)
+    _move(
+        order, OrderStatus.WRITTEN_OFF, now,
+        written_off_at=now, past_due=False, default_at=None, **NOT_PAUSED,
+    )  # fmt: skip
+    _end(order, by=by, now=now)
+    written_off = money.text(order.amount_written_off, order.currency)
+    _record(
+        order,
+        Change.WRITTEN_OFF,
+        was,
+        before={"amount_written_off": money.text(0, order.currency)},
+        after={"amount_written_off": written_off},
+        reason=reason,
+        by=by,
+        now=now,
+    )
+
+
 RESUMED = [
     "due_date", "due_at", "overdue_from", "late_fee_from", "reminded_at", "next_attempt_at",
     "default_at", "attempts", "tried_at", "updated_at",
 ]  # fmt: skip
+
+
+def _end(order: InstallmentOrder, *, by: Actor, now: datetime) -> None:
+    """What is unpaid of the order that was given up is canceled, with its charges."""
+    Installment.objects.filter(order=order, status__in=UNPAID).update(
+        status=InstallmentStatus.CANCELED, next_attempt_at=None, updated_at=now
+    )
+    cancellation.end_all(order.id, by=by, now=now)
+    order.refresh_from_db()
 
 
 def _move(order: InstallmentOrder, to: OrderStatus, now: datetime, **stamps: Any) -> None:

@@ -16,7 +16,10 @@ urlpatterns = [
     path(f"{ORDER}/resume", api.OrderResume.as_view()),
     path(f"{ORDER}/cancel", api.OrderCancel.as_view()),
     path(f"{ORDER}/pay-off", api.OrderPayOff.as_view()),
+    path(f"{ORDER}/reinstate", api.OrderReinstate.as_view()),
+    path(f"{ORDER}/write-off", api.OrderWriteOff.as_view()),
     path("installments/due-installments", api.DueInstallments.as_view()),
     path(PART, api.InstallmentDetail.as_view()),
     path(f"{PART}/process", api.InstallmentProcess.as_view()),
+    path(f"{PART}/reopen", api.InstallmentReopen.as_view()),
 ]

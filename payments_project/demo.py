@@ -16,7 +16,7 @@ from charges.splits import Instruction
 from installments import services as installments
 from installments.as_of import AsOf
 from installments.late_fees import LateFee
-from installments.models import Installment
+from installments.models import LATE, Installment
 from installments.planning import NewOrder, Rule
 from installments.schedule import Frequency
 from partners import actors
@@ -29,6 +29,7 @@ DAYS = 60
 CUSTOMERS = [
     "ada", "ben", "chloe", "dmitri", "elif", "femi", "grace", "hugo", "ines", "jun", "kofi", "lena",
 ]  # fmt: skip
+PENNILESS = ["mona", "nils", "olga"]
 SELLERS = ["seller-arts", "seller-books"]
 CARDS = ["pm_card_visa", "pm_card_mastercard", "pm_card_visa_debit"]
 DECLINING = "pm_card_visa_chargeDeclinedInsufficientFunds"
@@ -53,6 +54,7 @@ def fill(partner: Partner, *, today: datetime, progress: Callable[[], None]) -> 
     start = today - timedelta(days=DAYS)
     _open_wallets(partner.id, chance, start)
     _add_dead_endpoint(partner.id, start)
+    unpaid = [_agree_in_vain(partner.id, customer, start) for customer in PENNILESS]
     for day in range(DAYS):
         now = start + timedelta(days=day)
         if day % 2 == 0:
@@ -62,6 +64,8 @@ def fill(partner: Partner, *, today: datetime, progress: Callable[[], None]) -> 
         _collect(now)
         progress()
     _leave_some_open(partner.id, today)
+    _cure(unpaid[0], today)
+    installments.write_off_order(order_id=unpaid[1], reason="Insolvent", by=BY, now=today)
     _add_troubles(partner.id, today)
 
 
@@ -173,6 +177,33 @@ def _order(partner_id: UUID, chance: random.Random, number: int, now: datetime) 
         metadata={"cart": number},
     )
     _agree(partner_id, new, f"demo-order-{number}", now)
+
+
+def _agree_in_vain(partner_id: UUID, customer: str, now: datetime) -> UUID:
+    """An order of a customer with neither wallet nor card: it defaults after 44 days."""
+    rule = Rule(count=3, frequency=Frequency.MONTHLY, first_due_date=now.date())
+    new = NewOrder(customer_id=customer, amount=27_000, currency="USD", plan=rule)
+    return _agree(partner_id, new, f"demo-order-{customer}", now)
+
+
+def _cure(order_id: UUID, now: datetime) -> None:
+    """The defaulted order's arrears are paid by a card; of one part, which went back, later."""
+    new = installments.NewTerms(payment_method=CARDS[0])
+    installments.change_order(order_id=order_id, new=new, by=BY, now=now)
+    late = list(Installment.objects.filter(order_id=order_id, status__in=LATE).order_by("id"))
+    for part in late:
+        installments.process_installment(installment_id=part.id, by=BY, now=now)
+    charge = Charge.objects.get(installment_id=late[-1].id, status=ChargeStatus.SUCCEEDED)
+    refund = charges.NewRefund(None, idempotency_key=f"demo-reopen-{charge.id}", fingerprint="demo")
+    charges.refund(charge_id=charge.id, new=refund, by=BY, now=now)
+    installments.reopen_installment(
+        installment_id=late[-1].id,
+        due_date=(now + timedelta(days=10)).date(),
+        reason="Paid from the wrong account",
+        by=BY,
+        now=now,
+    )
+    installments.reinstate_order(order_id=order_id, reason="Arrears are paid", by=BY, now=now)
 
 
 def _postpone(order_id: UUID, now: datetime) -> None:

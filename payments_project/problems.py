@@ -20,6 +20,7 @@ from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
+from charges import reopening
 from charges import services as charges
 from charges.cards import PaymentMethodNotFound
 from charges.deciding import UnknownRecipient
@@ -166,7 +167,24 @@ DOMAIN: dict[type[Exception], Problem] = {
     ),
     installments.OrderDisputed: Problem(
         409, "order_disputed", "A payment of the order is disputed",
-        "The order is paused until the dispute ends; winning it resumes the order by itself.",
+        "Nothing of it is resumed, reinstated or reopened before the dispute ends; winning it "
+        "resumes the order by itself.",
+    ),
+    installments.ArrearsOwed: Problem(
+        409, "arrears_owed", "The order is in arrears",
+        "Pay the parts that the detail names (process), or reopen those whose money was lost.",
+    ),
+    installments.OrderNotPastDue: Problem(
+        409, "order_not_past_due", "The order is not past due",
+        "Only what is defaulted or past due is written off. Cancel the order instead.",
+    ),
+    reopening.ChargeKept: Problem(
+        409, "charge_kept", "Money of the charge is still kept",
+        "A part is reopened once all of its charge went back. Refund the rest first.",
+    ),
+    reopening.RefundInProgress: Problem(
+        409, "refund_in_progress", "A refund is in progress",
+        "An earlier refund of the charge has no outcome yet. Wait for its webhook.",
     ),
     webhooks.EndpointInactive: Problem(
         409, "endpoint_inactive", "The endpoint is not active",

@@ -13,6 +13,7 @@ from charges.admin.columns import METHOD
 from charges.admin.columns import STATUS as CHARGE_STATUS
 from charges.admin.columns import failure as charge_failure
 from installments.models import (
+    GIVEN_UP,
     Change,
     Installment,
     InstallmentOrder,
@@ -42,6 +43,7 @@ ORDER_COLOURS = {
     OrderStatus.PAUSED.value: WARNING,
     OrderStatus.COMPLETED.value: SUCCESS,
     OrderStatus.DEFAULTED.value: DANGER,
+    OrderStatus.WRITTEN_OFF.value: DANGER,
 }
 COLOURS = {
     InstallmentStatus.PROCESSING.value: INFO,
@@ -104,6 +106,12 @@ def next_step(order: InstallmentOrder) -> str | None:
     return f"Part {part.installment_number} is tried at {part.next_attempt_at:%Y-%m-%d %H:%M} UTC."
 
 
+def remaining(order: InstallmentOrder) -> str:
+    """What is still to be paid: nothing of an order that was given up."""
+    minor = 0 if order.status in GIVEN_UP else order.amount_remaining
+    return amount_text(minor, order.currency)
+
+
 def paused_by(order: InstallmentOrder) -> str | None:
     """What must end before it resumes."""
     words = {"requested": "a request", "disputed": "a dispute, whose end resumes it"}
@@ -156,10 +164,16 @@ CHANGE_COLOURS = {
     Change.PAUSED.value: WARNING,
     Change.CANCELED.value: DANGER,
     Change.LATE_FEE_ADDED.value: WARNING,
+    Change.REOPENED.value: WARNING,
+    Change.REINSTATED.value: SUCCESS,
+    Change.WRITTEN_OFF.value: DANGER,
 }
 CHANGE = state(CHANGE_COLOURS, "change")
 REFUSED = column("refused cards", refused_cards)
-REMAINING = column("remaining", lambda order: amount_text(order.amount_remaining, order.currency))
+REMAINING = column("remaining", remaining)
+WRITTEN_OFF = column(
+    "written off", lambda order: amount_text(order.amount_written_off, order.currency)
+)
 ORDER = column("order", lambda part: link("installmentorder", part.order_id))
 CHARGE = column("charge", lambda part: link("charge", part.charge_id))
 NUMBER = column("part", lambda part: f"{part.installment_number} of {part.order.installment_count}")

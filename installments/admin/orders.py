@@ -34,6 +34,7 @@ from installments.admin.columns import (
     REVISION,
     STATUS,
     TERMS,
+    WRITTEN_OFF,
 )
 from installments.models import Installment, InstallmentOrder, Revision
 from partners.staff import (
@@ -82,7 +83,7 @@ class InstallmentOrderAdmin(ReadOnlyAdmin):
     search_fields = ["customer_id", "description", "idempotency_key"]
     fieldsets = [
         (None, {"fields": ["id", STATUS, NEXT, CUSTOMER, "description", PARTNER]}),
-        ("Money", {"fields": [amount("amount"), amount("amount_paid"), REMAINING]}),
+        ("Money", {"fields": [amount("amount"), amount("amount_paid"), REMAINING, WRITTEN_OFF]}),
         (
             "Terms",
             {
@@ -99,7 +100,7 @@ class InstallmentOrderAdmin(ReadOnlyAdmin):
                 "fields": [
                     "created_at", "updated_at", "activated_at", "paused_at",
                     PAUSED_BY, "completed_at", "canceled_at", "default_at",
-                    "defaulted_at",
+                    "defaulted_at", "written_off_at",
                 ]
             },
         ),

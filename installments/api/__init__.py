@@ -1,6 +1,11 @@
 """Routes of installment orders and their parts."""
 
-from installments.api.installments import DueInstallments, InstallmentDetail, InstallmentProcess
+from installments.api.installments import (
+    DueInstallments,
+    InstallmentDetail,
+    InstallmentProcess,
+    InstallmentReopen,
+)
 from installments.api.orders import (
     OrderActivate,
     OrderCancel,
@@ -9,15 +14,18 @@ from installments.api.orders import (
     OrderPause,
     OrderPayOff,
     OrderPreview,
+    OrderReinstate,
     OrderResume,
     OrderRevisions,
     Orders,
+    OrderWriteOff,
 )
 
 __all__ = [
     "DueInstallments",
     "InstallmentDetail",
     "InstallmentProcess",
+    "InstallmentReopen",
     "OrderActivate",
     "OrderCancel",
     "OrderDetail",
@@ -25,7 +33,9 @@ __all__ = [
     "OrderPause",
     "OrderPayOff",
     "OrderPreview",
+    "OrderReinstate",
     "OrderResume",
     "OrderRevisions",
+    "OrderWriteOff",
     "Orders",
 ]

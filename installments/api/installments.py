@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from installments import services
 from installments.as_of import AsOf
 from installments.models import Installment
-from installments.serializers import InstallmentChanges, InstallmentResource
+from installments.serializers import InstallmentChanges, InstallmentResource, ReopenBody
 from partners.api import PartnerView
 from partners.models import Scope
 from partners.serializers import NoBody
@@ -91,4 +91,19 @@ class InstallmentProcess(InstallmentView):
         installment = get_object_or_404(self.rows(), id=installment_id)
         return self.shown(
             services.process_installment(installment_id=installment.id, by=self.actor, now=self.now)
+        )
+
+
+class InstallmentReopen(InstallmentView):
+    @extend_schema(
+        operation_id="installments_reopen", summary="Collect a part again whose money went back",
+        request=ReopenBody,
+    )  # fmt: skip
+    def post(self, request: Request, installment_id: UUID) -> Response:
+        installment = get_object_or_404(self.rows(), id=installment_id)
+        body = ReopenBody.shared().run_validation(request.data)
+        return self.shown(
+            services.reopen_installment(
+                installment_id=installment.id, by=self.actor, now=self.now, **body
+            )
         )

@@ -21,6 +21,7 @@ from installments.serializers import (
     ReasonBody,
     ResumeBody,
     RevisionResource,
+    WriteOffBody,
 )
 from partners.api import PartnerView, created, fingerprint, idempotency_key
 from partners.filters import CreatedFilterSet, FlagFilter
@@ -212,3 +213,29 @@ class OrderPayOff(OrderView):
         NoBody.shared().run_validation(request.data)
         order = self.order(order_id)
         return self.shown(services.pay_off(order_id=order.id, by=self.actor, now=self.now))
+
+
+class OrderReinstate(OrderView):
+    @extend_schema(
+        operation_id="orders_reinstate", summary="Collect a defaulted order again, arrears paid",
+        request=ReasonBody,
+    )  # fmt: skip
+    def post(self, request: Request, order_id: UUID) -> Response:
+        order = self.order(order_id)
+        body = ReasonBody.shared().run_validation(request.data)
+        return self.shown(
+            services.reinstate_order(order_id=order.id, by=self.actor, now=self.now, **body)
+        )
+
+
+class OrderWriteOff(OrderView):
+    @extend_schema(
+        operation_id="orders_write_off", summary="Give up what is unpaid of a past-due order",
+        request=WriteOffBody,
+    )  # fmt: skip
+    def post(self, request: Request, order_id: UUID) -> Response:
+        order = self.order(order_id)
+        body = WriteOffBody.shared().run_validation(request.data)
+        return self.shown(
+            services.write_off_order(order_id=order.id, by=self.actor, now=self.now, **body)
+        )

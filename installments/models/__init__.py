@@ -9,13 +9,14 @@ from installments.models.installment import (
     InstallmentQuerySet,
     InstallmentStatus,
 )
-from installments.models.order import InstallmentOrder, OrderQuerySet, OrderStatus
+from installments.models.order import GIVEN_UP, InstallmentOrder, OrderQuerySet, OrderStatus
 from installments.models.policy import CollectionPolicy
 from installments.models.revision import Change, Revision
 from installments.models.sweep import Sweep
 
 __all__ = [
     "COLLECTIBLE",
+    "GIVEN_UP",
     "LATE",
     "UNPAID",
     "USED_UP",

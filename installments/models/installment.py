@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Self
 
 from django.db import models
@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 from charges.models import Charge
 from installments import schedule
 from installments.as_of import AsOf
-from installments.models.order import InstallmentOrder
+from installments.models.order import InstallmentOrder, OrderStatus
 from partners.models import OwnedQuerySet, Partner
 
 USED_UP = "The schedule of retries is used up: it is not tried again by itself."
@@ -151,6 +151,18 @@ class Installment(models.Model):
         if order.late_fee and not self.late_fee:
             late = grace + timedelta(days=order.late_fee["grace_days"])
             self.late_fee_from = schedule.end_of(day + late, order.timezone)
+
+    def start_over(self, day: date, now: datetime) -> None:
+        """The part waits for that local date, with all tries of the policy before it; of an active
+        order it is tried then, or at once. A late fee that it owes stays.
+        """
+        self.fall_due(day)
+        self.status, self.attempts, self.next_attempt_at = T.PENDING, 0, None
+        self.tried_at = self.overdue_at = self.default_at = self.reminded_at = None
+        if self.order.status == OrderStatus.ACTIVE:
+            today = schedule.local_date(now, self.order.timezone)
+            self.next_attempt_at = self.due_at if day > today else now
+        self.updated_at = now
 
     @property
     def owed(self) -> int:

@@ -21,22 +21,28 @@ class OrderStatus(models.TextChoices):
     COMPLETED = "completed"
     CANCELED = "canceled"
     DEFAULTED = "defaulted"
+    WRITTEN_OFF = "written_off"
 
 
 ORDER_SOURCES: dict[OrderStatus, list[OrderStatus]] = {
-    OrderStatus.ACTIVE: [OrderStatus.PENDING, OrderStatus.PAUSED],
+    OrderStatus.ACTIVE: [
+        OrderStatus.PENDING, OrderStatus.PAUSED, OrderStatus.COMPLETED, OrderStatus.DEFAULTED,
+    ],
     OrderStatus.PAUSED: [OrderStatus.ACTIVE],
     OrderStatus.COMPLETED: [OrderStatus.ACTIVE, OrderStatus.PAUSED, OrderStatus.DEFAULTED],
     OrderStatus.CANCELED: [OrderStatus.PENDING, OrderStatus.ACTIVE, OrderStatus.PAUSED],
     OrderStatus.DEFAULTED: [OrderStatus.ACTIVE, OrderStatus.PAUSED],
-}
-
+    OrderStatus.WRITTEN_OFF: [OrderStatus.ACTIVE, OrderStatus.PAUSED, OrderStatus.DEFAULTED],
+}  # fmt: skip
+GIVEN_UP = [OrderStatus.CANCELED, OrderStatus.WRITTEN_OFF]
+"""Nothing of these is collected ever again."""
 
 NOT_COLLECTED = {
     OrderStatus.PENDING: "nothing is collected before it is activated.",
     OrderStatus.PAUSED: "it is tried again when the order resumes.",
     OrderStatus.CANCELED: "it is not tried again.",
     OrderStatus.DEFAULTED: "it is not tried again by itself.",
+    OrderStatus.WRITTEN_OFF: "it is not tried again.",
 }
 """What it means for a part that its order is not active."""
 
@@ -104,6 +110,7 @@ class InstallmentOrder(models.Model):
     completed_at = models.DateTimeField(null=True, blank=True)
     canceled_at = models.DateTimeField(null=True, blank=True)
     defaulted_at = models.DateTimeField(null=True, blank=True)
+    written_off_at = models.DateTimeField(null=True, blank=True)
 
     objects = OrderQuerySet.as_manager()
 
@@ -122,8 +129,12 @@ class InstallmentOrder(models.Model):
                 name="installments_installmentorder_paid_at_most_amount",
             ),
             models.CheckConstraint(
-                condition=~Q(status=OrderStatus.COMPLETED)
-                | Q(completed_at__isnull=False, amount_paid=F("amount")),
+                condition=Q(
+                    status=OrderStatus.COMPLETED,
+                    completed_at__isnull=False,
+                    amount_paid=F("amount"),
+                )
+                | (~Q(status=OrderStatus.COMPLETED) & Q(completed_at=None)),
                 name="installments_installmentorder_completed_is_paid",
             ),
             models.CheckConstraint(
@@ -141,6 +152,15 @@ class InstallmentOrder(models.Model):
             models.CheckConstraint(
                 condition=~Q(status=OrderStatus.CANCELED) | Q(canceled_at__isnull=False),
                 name="installments_installmentorder_canceled_at",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status=OrderStatus.DEFAULTED) | Q(defaulted_at__isnull=False),
+                name="installments_installmentorder_defaulted_at",
+            ),
+            models.CheckConstraint(
+                condition=Q(status=OrderStatus.WRITTEN_OFF, written_off_at__isnull=False)
+                | (~Q(status=OrderStatus.WRITTEN_OFF) & Q(written_off_at=None)),
+                name="installments_installmentorder_written_off_at",
             ),
         ]
         indexes = [
@@ -161,7 +181,8 @@ class InstallmentOrder(models.Model):
         """Why nothing of it is collected by itself; empty while it is."""
         if self.status not in NOT_COLLECTED:
             return ""
-        return f"Its order is {self.status}: {NOT_COLLECTED[OrderStatus(self.status)]}"
+        status = self.status.replace("_", " ")
+        return f"Its order is {status}: {NOT_COLLECTED[OrderStatus(self.status)]}"
 
     @property
     def pause_reason(self) -> str | None:
@@ -186,3 +207,8 @@ class InstallmentOrder(models.Model):
     @property
     def amount_remaining(self) -> int:
         return self.amount - self.amount_paid
+
+    @property
+    def amount_written_off(self) -> int:
+        """What was given up of it, late fees apart; less when a late payment still came."""
+        return self.amount_remaining if self.status == OrderStatus.WRITTEN_OFF else 0

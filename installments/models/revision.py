@@ -19,6 +19,9 @@ class Change(models.TextChoices):
     RESCHEDULED = "rescheduled"
     TERMS_CHANGED = "terms_changed"
     LATE_FEE_ADDED = "late_fee_added"
+    REOPENED = "reopened"
+    REINSTATED = "reinstated"
+    WRITTEN_OFF = "written_off"
 
 
 class Revision(models.Model):

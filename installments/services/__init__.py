@@ -8,6 +8,16 @@ from installments.services.agreeing import (
     preview,
 )
 from installments.services.changing import NewTerms, change_order, reschedule_installment
+from installments.services.curing import (
+    REOPENABLE,
+    ArrearsOwed,
+    OrderNotPastDue,
+    rehearse_reinstatement,
+    rehearse_reopening,
+    reinstate_order,
+    reopen_installment,
+    write_off_order,
+)
 from installments.services.living import (
     OrderDisputed,
     activate_order,
@@ -20,11 +30,14 @@ from installments.services.paying import pay_off, process_installment, rehearse_
 from installments.services.sweeping import Swept, expect, let_time_pass, record_sweep, sweep
 
 __all__ = [
+    "REOPENABLE",
+    "ArrearsOwed",
     "ChargeInProgress",
     "Created",
     "InvalidTransition",
     "NewTerms",
     "OrderDisputed",
+    "OrderNotPastDue",
     "Preview",
     "PreviewOutdated",
     "Swept",
@@ -40,8 +53,13 @@ __all__ = [
     "process_installment",
     "record_sweep",
     "rehearse_payment",
+    "rehearse_reinstatement",
+    "rehearse_reopening",
+    "reinstate_order",
+    "reopen_installment",
     "reschedule_installment",
     "resume_order",
     "settle_late",
     "sweep",
+    "write_off_order",
 ]

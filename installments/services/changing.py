@@ -17,7 +17,6 @@ from installments.models import (
     Change,
     Installment,
     InstallmentOrder,
-    InstallmentStatus,
     OrderStatus,
 )
 from installments.revisions import Changed
@@ -61,7 +60,7 @@ def change_order(
         order.save(update_fields=["card", "auto_apply"])
         after = _terms(order)
         if after != before:
-            check(order, "changed", *CHANGEABLE)
+            check(order, "changed", *CHANGEABLE, OrderStatus.DEFAULTED)
             _check_card(order)
             _record(order, Change.TERMS_CHANGED, before, after, reason, by, now)
         return order
@@ -109,21 +108,11 @@ def reschedule_installment(
         today = schedule.local_date(now, order.timezone)
         planning.check_due_date(due_date, today, "due_date")
         before = _due(part)
-        _move(part, due_date, today, now)
+        part.start_over(due_date, now)
         rows.update([part], RESCHEDULED)
         standing.update([part], now)
         _record(order, Change.RESCHEDULED, before, _due(part), reason, by, now)
         return part
-
-
-def _move(part: Installment, due_date: date, today: date, now: datetime) -> None:
-    part.fall_due(due_date)
-    part.status, part.attempts = InstallmentStatus.PENDING, 0
-    part.tried_at = part.overdue_at = part.default_at = part.reminded_at = None
-    is_active = part.order.status == OrderStatus.ACTIVE
-    first = now if due_date == today else part.due_at
-    part.next_attempt_at = first if is_active else None
-    part.updated_at = now
 
 
 def _due(part: Installment) -> dict[str, Any]:

@@ -20,7 +20,7 @@ S = OrderStatus
 
 class OrderDisputed(Exception):
     def __init__(self) -> None:
-        super().__init__("A payment of the order is disputed: the end of that resumes it.")
+        super().__init__("A payment of the order is disputed: that must end first.")
 
 
 def activate_order(*, order_id: UUID, by: Actor, now: datetime) -> InstallmentOrder:
@@ -76,10 +76,18 @@ def cancel_order(*, order_id: UUID, reason: str = "", by: Actor, now: datetime) 
         if order.status != S.CANCELED:
             check(order, "canceled", S.PENDING, S.ACTIVE, S.PAUSED)
             transitions.cancel(order, reason=reason, by=by, now=now)
+    end_charges(order_id, by=by, now=now)
+    return order
+
+
+def end_charges(order_id: UUID, *, by: Actor, now: datetime) -> None:
+    """The processor has canceled the order's charges whose end is wanted, or collected them.
+
+    Raises ProcessorAway.
+    """
     wanted = Charge.objects.filter(
         installment_order_id=order_id, status__in=OPEN, cancel_requested_at__isnull=False
     )
     for charge in wanted:
         with suppress(charges.ChargeNotCancelable):  # it has ended meanwhile
             charges.cancel(charge_id=charge.id, by=by, now=now)
-    return order

@@ -15,7 +15,7 @@ from installments.models import (
 
 class InvalidTransition(Exception):
     def __init__(self, what: str, status: str, wanted: str) -> None:
-        super().__init__(f"The {what} is {status} and cannot be {wanted}.")
+        super().__init__(f"The {what} is {status.replace('_', ' ')} and cannot be {wanted}.")
 
 
 class ChargeInProgress(Exception):

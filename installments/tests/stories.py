@@ -108,6 +108,19 @@ def change(order, now, **terms):
     return services.change_order(order_id=order.id, new=services.NewTerms(**terms), by=BY, now=now)
 
 
+def reinstate(order, now, **more):
+    return services.reinstate_order(order_id=order.id, by=BY, now=now, **more)
+
+
+def reopen(part, now, due_date=None):
+    day = due_date and date.fromisoformat(due_date)
+    return services.reopen_installment(installment_id=part.id, due_date=day, by=BY, now=now)
+
+
+def write_off(order, now, reason="Gone."):
+    return services.write_off_order(order_id=order.id, reason=reason, by=BY, now=now)
+
+
 def revisions(order):
     """(number, change, before, after) of each."""
     found = Revision.objects.filter(order=order).order_by("number")

@@ -20,12 +20,19 @@ from hypothesis.stateful import (
 
 from charges import services as charges
 from charges.services import ProcessorAway
+from charges.tests.steps import give_back
 from devstack.stripe_sandbox.client import SandboxControl
 from installments import services
 from installments.models import CollectionPolicy, Installment, InstallmentOrder
 from installments.planning import InvalidSchedule, NewOrder, Rule
 from installments.schedule import Frequency
-from installments.services import ChargeInProgress, InvalidTransition
+from installments.services import (
+    REOPENABLE,
+    ArrearsOwed,
+    ChargeInProgress,
+    InvalidTransition,
+    OrderNotPastDue,
+)
 from installments.tests import stories
 from installments.tests.stories import BY, VISA, at
 from partners import services as partners
@@ -35,7 +42,10 @@ from wallets.models import LedgerEntry
 
 DECLINED = "pm_card_chargeDeclined"
 LOST = "pm_card_chargeDeclinedLostCard"
-REFUSALS = (InvalidTransition, InvalidSchedule, ChargeInProgress, ProcessorAway)
+REFUSALS = (
+    InvalidTransition, InvalidSchedule, ChargeInProgress, ProcessorAway, ArrearsOwed,
+    OrderNotPastDue,
+)  # fmt: skip
 EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "12"))
 FEES = [
     None,
@@ -123,6 +133,23 @@ class OrderMachine(RuleBasedStateMachine):
     def pay_off(self):
         self.attempt(lambda: stories.pay_off(self.order, self.now))
 
+    @rule()
+    def reinstate(self):
+        self.attempt(lambda: stories.reinstate(self.order, self.now))
+
+    @rule(pick=st.integers(0, 3), days=st.integers(0, 20))
+    def give_back_and_reopen(self, pick, days):
+        part = self.part(pick)
+        if part.status == "paid" and part.order.status in REOPENABLE:
+            give_back(part.charge_id, self.now)
+            day = (self.now + timedelta(days=days)).date().isoformat()
+            stories.reopen(part, self.now, day if days else None)
+
+    @rule(chance=st.integers(0, 5))
+    def write_off(self, chance):
+        if chance == 0:
+            self.attempt(lambda: stories.write_off(self.order, self.now))
+
     @rule(chance=st.integers(0, 5))
     def cancel(self, chance):
         if chance == 0:
@@ -144,7 +171,7 @@ class OrderMachine(RuleBasedStateMachine):
         paid = Installment.objects.filter(order=order, status="paid")
         entries = LedgerEntry.objects.filter(transaction__partner=self.partner)
         fees = sum(entries.filter(account="late_fee").values_list("amount", flat=True))
-        succeeded = stories.charges_of(order).filter(status="succeeded")
+        succeeded = stories.charges_of(order).filter(status="succeeded", reopened_at=None)
         assert order.amount_paid == sum(paid.values_list("amount", flat=True))
         assert fees == sum(paid.values_list("late_fee", flat=True))
         assert sum(succeeded.values_list("amount", flat=True)) == order.amount_paid + fees

@@ -33,9 +33,13 @@ BROKEN_BY = {
     "a charge of an installment has its shares": (PART, "SET split_shares = '[]'"),
     "a charge that paid off has the shares of what it paid": (PART, "SET split_shares = '[]'"),
     "only installments of active orders wait to be collected": (
-        ORDER, "SET status = 'canceled', canceled_at = now()",
+        ORDER, "SET status = 'canceled', canceled_at = now() WHERE status = 'active'",
     ),
-    "what is canceled or paused asks no card": (CHARGE, OPEN),
+    "what is given up or paused asks no card": (CHARGE, OPEN),
+    "a charge whose part was reopened is no part's charge": (CHARGE, "SET reopened_at = now()"),
+    "nothing of an order that was given up is unpaid": (
+        ORDER, "SET status = 'canceled', canceled_at = now() WHERE status = 'active'",
+    ),
     "revisions are numbered without gaps": ("installments_revision", "SET number = number + 1"),
     "an order is past due exactly while something is": (ORDER, "SET past_due = NOT past_due"),
 }  # fmt: skip

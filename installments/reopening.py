@@ -1,0 +1,87 @@
+"""`reopen`: the step by which parts whose money went back are unpaid again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from installments import facts, revisions, schedule, standing
+from installments.models import (
+    Change,
+    Installment,
+    InstallmentOrder,
+    InstallmentStatus,
+    OrderStatus,
+)
+from installments.revisions import Changed
+from partners import rows
+from partners.actors import Actor
+from wallets import money
+from webhooks import events
+
+REOPENED = [
+    "due_date", "due_at", "overdue_from", "late_fee_from", "status", "attempts", "next_attempt_at",
+    "tried_at", "overdue_at", "default_at", "reminded_at", "paid_at", "charge_id", "updated_at",
+]  # fmt: skip
+
+
+def reopen(
+    order: InstallmentOrder,
+    parts: Sequence[Installment],
+    *,
+    due_dates: Mapping[UUID, date],
+    reason: str,
+    by: Actor,
+    now: datetime,
+) -> None:
+    """The paid parts are due on these local dates (by their ids), with all tries before them and
+    the late fees that they owed; those due today of a defaulted order are overdue. A completed
+    order is active again. The caller has locked them and reopened their charge.
+    """
+    before = _shown(order, parts)
+    if order.status == OrderStatus.COMPLETED:
+        _go_on(order)
+    for part in parts:
+        part.order = order
+        order.amount_paid -= part.amount
+        _unpay(part, due_dates[part.id], now)
+    rows.update(parts, REOPENED)
+    standing.update(parts, now)
+    order.refresh_from_db()
+    told = [facts.of_installment(part, "reopened") for part in parts]
+    events.publish(told, by=by, now=now)
+    changed = Changed(order, Change.REOPENED, before, _shown(order, parts))
+    revisions.record([changed], reason=reason, by=by, now=now)
+
+
+def _go_on(order: InstallmentOrder) -> None:
+    completed = InstallmentOrder.objects.filter(id=order.id)
+    if not completed.move(OrderStatus.ACTIVE, completed_at=None, defaulted_at=None):
+        raise RuntimeError("the caller has locked the order and looked at its state")
+    order.refresh_from_db()
+
+
+def _unpay(part: Installment, day: date, now: datetime) -> None:
+    part.start_over(day, now)
+    part.paid_at = part.charge = None
+    # Of a defaulted order nothing becomes overdue by itself, and it must be in arrears.
+    is_due = day <= schedule.local_date(now, part.order.timezone)
+    if is_due and part.order.status == OrderStatus.DEFAULTED:
+        part.status, part.overdue_at = InstallmentStatus.OVERDUE, now
+
+
+def _shown(order: InstallmentOrder, parts: Sequence[Installment]) -> dict[str, Any]:
+    return {
+        "status": order.status,
+        "amount_paid": money.text(order.amount_paid, order.currency),
+        "installments": [
+            {
+                "installment_number": part.installment_number,
+                "due_date": part.due_date.isoformat(),
+                "status": part.status,
+            }
+            for part in parts
+        ],
+    }

@@ -1,0 +1,182 @@
+"""Doors: an order that went wrong is collected again, in part or in whole, or given up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from charges import reopening as charge_reopening
+from charges.models import Charge
+from installments import owner, planning, reopening, schedule, transitions
+from installments.models import (
+    LATE,
+    UNPAID,
+    Installment,
+    InstallmentOrder,
+    InstallmentStatus,
+    OrderStatus,
+)
+from installments.services.living import OrderDisputed, end_charges
+from installments.services.locking import (
+    ChargeInProgress,
+    InvalidTransition,
+    check,
+    locked,
+    locked_installment,
+)
+from partners.actors import Actor
+from wallets import money
+from wallets.services import rehearsal
+
+S = OrderStatus
+REOPENABLE = (S.ACTIVE, S.PAUSED, S.COMPLETED, S.DEFAULTED)
+
+
+class ArrearsOwed(Exception):
+    """Carries late parts, and paid ones whose payment a bank took back for good."""
+
+    def __init__(self, late: Sequence[Installment], lost: Sequence[Installment]) -> None:
+        currency = [*late, *lost][0].currency
+        total = money.spoken(sum(part.owed for part in [*late, *lost]), currency)
+        words = [
+            *(_of(part) for part in late),
+            *(f"{_of(part)} was lost in a dispute, reopen it" for part in lost),
+        ]
+        super().__init__(f"{total} is still owed: {'; '.join(words)}.")
+
+
+class OrderNotPastDue(Exception):
+    def __init__(self) -> None:
+        super().__init__("The order is not past due: cancel it, or wait for what is owed.")
+
+
+def reinstate_order(
+    *, order_id: UUID, reason: str = "", by: Actor, now: datetime
+) -> InstallmentOrder:
+    """The defaulted order whose arrears are paid is active again. An active one stays as it is.
+
+    Raises InvalidTransition, OrderDisputed, ChargeInProgress, ArrearsOwed.
+    """
+    with transaction.atomic(durable=True):
+        return _reinstate(order_id, reason, by, now)
+
+
+def rehearse_reinstatement(*, order_id: UUID, now: datetime) -> list[Installment]:
+    """The parts as they would be collected again; nothing is kept.
+
+    Raises what `reinstate_order` raises.
+    """
+    with rehearsal() as (by, _):
+        order = _reinstate(order_id, "", by, now)
+        return list(order.installments.filter(status__in=UNPAID))
+
+
+def reopen_installment(
+    *,
+    installment_id: UUID,
+    due_date: date | None = None,
+    reason: str = "",
+    by: Actor,
+    now: datetime,
+) -> Installment:
+    """The paid part whose charge was refunded or lost in full is unpaid again, due on that local
+    date (today unless given). Others that the same charge paid off are too, on their own dates,
+    or today. An unpaid part stays as it is.
+
+    Raises InvalidTransition, ChargeInProgress, InvalidSchedule, OrderDisputed, RefundInProgress,
+    ChargeKept.
+    """
+    with transaction.atomic(durable=True):
+        _reopen(installment_id, due_date, reason, by, now)
+    return Installment.objects.select_related("order", "charge").get(id=installment_id)
+
+
+def rehearse_reopening(
+    *, installment_id: UUID, due_date: date | None, now: datetime
+) -> list[Installment]:
+    """The parts as they would be reopened; nothing is kept. Raises what the door raises."""
+    with rehearsal() as (by, _):
+        return _reopen(installment_id, due_date, "", by, now)
+
+
+def write_off_order(*, order_id: UUID, reason: str, by: Actor, now: datetime) -> InstallmentOrder:
+    """What is unpaid of the defaulted or past-due order is given up for good. Open charges are
+    canceled, at once or by the processor; one that it collects at this moment is paid.
+
+    Raises InvalidTransition, OrderNotPastDue, and ProcessorAway as `cancel_order`.
+    """
+    with transaction.atomic(durable=True):
+        order = locked(order_id)
+        if order.status != S.WRITTEN_OFF:
+            check(order, "written off", S.ACTIVE, S.PAUSED, S.DEFAULTED)
+            if order.status != S.DEFAULTED and not order.past_due:
+                raise OrderNotPastDue
+            transitions.write_off(order, reason=reason, by=by, now=now)
+    end_charges(order_id, by=by, now=now)
+    order.refresh_from_db()
+    return order
+
+
+def _reinstate(order_id: UUID, reason: str, by: Actor, now: datetime) -> InstallmentOrder:
+    order = locked(order_id)
+    if order.status == S.ACTIVE:
+        return order
+    check(order, "reinstated", S.DEFAULTED)
+    if owner.has_open_dispute(order):
+        raise OrderDisputed
+    parts = list(Installment.objects.filter(order=order).order_by("id").select_for_update())
+    if any(part.status == InstallmentStatus.PROCESSING for part in parts):
+        raise ChargeInProgress
+    _check_arrears(order)
+    transitions.reinstate(order, reason=reason, by=by, now=now)
+    return order
+
+
+def _check_arrears(order: InstallmentOrder) -> None:
+    """Raises ArrearsOwed."""
+    parts = order.installments.select_related("order").order_by("installment_number")
+    late = parts.filter(status__in=LATE)
+    lost = parts.filter(status=InstallmentStatus.PAID, charge__disputes__status=owner.LOST)
+    if late or lost:
+        raise ArrearsOwed(list(late), list(lost.distinct()))
+
+
+def _reopen(
+    installment_id: UUID, due_date: date | None, reason: str, by: Actor, now: datetime
+) -> list[Installment]:
+    part = locked_installment(installment_id)
+    order, charge = part.order, part.charge
+    if part.status in UNPAID and due_date in (None, part.due_date):
+        return [part]
+    if part.status == InstallmentStatus.PROCESSING:
+        raise ChargeInProgress
+    if part.status != InstallmentStatus.PAID or charge is None:
+        raise InvalidTransition("installment", part.status, "reopened")
+    check(order, "reopened", *REOPENABLE)
+    today = schedule.local_date(now, order.timezone)
+    if due_date is not None:
+        planning.check_due_date(due_date, today, "due_date")
+    paid = Installment.objects.filter(order=order, charge=charge, status=InstallmentStatus.PAID)
+    parts = list(paid.order_by("id").select_for_update())
+    due_dates = {other.id: max(other.due_date, today) for other in parts}
+    due_dates[part.id] = due_date or today
+    _reopen_charge(order, charge, now)
+    reopening.reopen(order, parts, due_dates=due_dates, reason=reason, by=by, now=now)
+    return parts
+
+
+def _reopen_charge(order: InstallmentOrder, charge: Charge, now: datetime) -> None:
+    """Raises OrderDisputed, RefundInProgress, ChargeKept."""
+    charge = Charge.objects.select_for_update(of=("self",)).get(id=charge.id)
+    # A completed order would be collected although a bank holds money of it back.
+    if charge.is_disputed or (order.status == S.COMPLETED and owner.has_open_dispute(order)):
+        raise OrderDisputed
+    charge_reopening.reopen(charge, now)
+
+
+def _of(part: Installment) -> str:
+    owed = money.spoken(part.owed, part.currency)
+    return f"part {part.installment_number} of {owed}"
