@@ -53,6 +53,7 @@ KIND_COLOURS = {
     Kind.REFUND.value: WARNING,
     Kind.REFUND_FAILED.value: DANGER,
     Kind.DISPUTE.value: DANGER,
+    Kind.ADJUSTMENT.value: WARNING,
 }
 BETWEEN = re.compile(r"(?<=[A-Z])(?=[0-9])")
 """Symbols that are letters stand apart from the figure (CLDR's currency spacing)."""

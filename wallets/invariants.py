@@ -35,6 +35,11 @@ INVARIANTS = {
         FROM wallets_ledgertransaction w JOIN wallets_ledgerentry e ON e.transaction_id = w.id
         WHERE {OF_PARTNER}
         GROUP BY w.currency HAVING sum(e.amount) <> 0""",
+    "an adjustment moves one amount from one account to another": f"""
+        SELECT w.id, count(e.id) AS entries, count(DISTINCT e.account) AS accounts
+        FROM wallets_ledgertransaction w LEFT JOIN wallets_ledgerentry e ON e.transaction_id = w.id
+        WHERE {OF_PARTNER} AND w.kind = 'adjustment'
+        GROUP BY w.id HAVING count(e.id) <> 2 OR count(DISTINCT e.account) <> 2""",
     "entries are in their wallet's currency and of its partner": f"""
         SELECT e.id, w.currency, t.currency AS transaction_currency
         FROM wallets_ledgerentry e JOIN wallets_wallet w ON w.id = e.wallet_id

@@ -66,6 +66,7 @@ class Kind(models.TextChoices):
     REFUND = "refund"
     REFUND_FAILED = "refund_failed"
     DISPUTE = "dispute"
+    ADJUSTMENT = "adjustment"
 
 
 class LedgerTransaction(models.Model):
@@ -112,6 +113,11 @@ class LedgerTransaction(models.Model):
                 fields=["refund_id", "kind"],
                 condition=Q(refund_id__isnull=False),
                 name="wallets_ledgertransaction_one_per_refund",
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind=Kind.ADJUSTMENT)
+                | (Q(charge_id=None, refund_id=None, dispute_id=None) & ~Q(description="")),
+                name="wallets_ledgertransaction_adjustment_says_why",
             ),
         ]
         indexes = [models.Index(fields=["partner", "-id"], name="wallets_ledger_partner")]

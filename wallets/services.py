@@ -1,4 +1,4 @@
-"""Doors: wallets, credits and debits."""
+"""Doors: wallets, credits, debits and adjustments."""
 
 from __future__ import annotations
 
@@ -50,6 +50,39 @@ class InsufficientFunds(Exception):
 class ReferenceExists(Exception):
     def __init__(self, reference: str | None) -> None:
         super().__init__(f"A ledger transaction with the reference {reference!r} exists.")
+
+
+class WalletCurrencyDiffers(Exception):
+    def __init__(self, wallet: Wallet, currency: str) -> None:
+        super().__init__(
+            f"The wallet of customer {wallet.customer_id} is in {wallet.currency}, not {currency}."
+        )
+
+
+class SameAccount(Exception):
+    def __init__(self) -> None:
+        super().__init__("An adjustment moves between two accounts; one of them may be a wallet.")
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One account of an adjustment; of a wallet with the customer whose it is."""
+
+    account: Account
+    customer_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """So much (minor units of `currency`) of one account of a partner belongs to another."""
+
+    currency: str
+    amount: int
+    source: Side
+    target: Side
+    description: str
+    idempotency_key: str
+    reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +156,43 @@ def rehearse(
         with rehearsal() as (by, entries):
             _post(partner_id, movement, kind, by, now)
     except IntegrityError as error:
-        if violated(error) == "wallets_ledgertransaction_reference":
-            raise ReferenceExists(movement.reference) from error
+        _name_reference(error, movement.reference)
+        raise
+    return entries
+
+
+def adjust(*, partner_id: UUID, adjustment: Adjustment, by: Actor, now: datetime) -> UUID:
+    """The amount is posted from one account to another, once for the key, for what no rule covers;
+    returns the ledger transaction. A wallet keeps its rules, and its partner is told of it as of
+    a credit or debit.
+
+    Raises SameAccount, WalletNotFound, WalletCurrencyDiffers, WalletInactive, InsufficientFunds,
+    ReferenceExists.
+    """
+    try:
+        with transaction.atomic(durable=True):
+            return _adjust(partner_id, adjustment, by, now)
+    except (IntegrityError, WalletInactive, InsufficientFunds) as error:
+        made = LedgerTransaction.objects.filter(
+            partner_id=partner_id,
+            kind=Kind.ADJUSTMENT,
+            idempotency_key=adjustment.idempotency_key,
+        )
+        if done := made.first():
+            return done.id
+        _name_reference(error, adjustment.reference)
+        raise
+
+
+def rehearse_adjustment(
+    *, partner_id: UUID, adjustment: Adjustment, now: datetime
+) -> list[LedgerEntry]:
+    """The entries that it would post now; nothing is kept. Raises what `adjust` raises."""
+    try:
+        with rehearsal() as (by, entries):
+            _adjust(partner_id, adjustment, by, now)
+    except IntegrityError as error:
+        _name_reference(error, adjustment.reference)
         raise
     return entries
 
@@ -150,9 +218,14 @@ def _move(partner_id: UUID, movement: Movement, kind: Kind, *, by: Actor, now: d
     except (IntegrityError, WalletInactive, InsufficientFunds) as error:
         if replayed := _replay(partner_id, movement, kind):
             return Moved(replayed, is_replay=True)
-        if violated(error) == "wallets_ledgertransaction_reference":
-            raise ReferenceExists(movement.reference) from error
+        _name_reference(error, movement.reference)
         raise
+
+
+def _name_reference(error: Exception, reference: str | None) -> None:
+    """Raises ReferenceExists where that is what the database refused."""
+    if violated(error) == "wallets_ledgertransaction_reference":
+        raise ReferenceExists(reference) from error
 
 
 def _post(
@@ -164,27 +237,79 @@ def _post(
         raise WalletNotFound(movement.customer_id)
     posting = _posting(wallet, movement, kind)
     ledger.post([posting], by=by, now=now)
+    _tell(wallet, is_credit=kind == Kind.CREDIT, by=by, now=now)
+    return _entry(posting.id)
+
+
+def _tell(wallet: Wallet, *, is_credit: bool, by: Actor, now: datetime) -> None:
+    """Money came into the posted wallet, or went out of it."""
     wallet.updated_at = now
     fact = events.Fact(
-        partner_id=partner_id,
-        type="wallet.credited" if kind == Kind.CREDIT else "wallet.debited",
+        partner_id=wallet.partner_id,
+        type="wallet.credited" if is_credit else "wallet.debited",
         resource_id=wallet.id,
         data=WalletResource.render(wallet),
     )
     events.publish([fact], by=by, now=now)
-    if kind == Kind.CREDIT:
+    if is_credit:
+        key = (wallet.partner_id, wallet.customer_id)
         credited = import_string(settings.WALLET_CREDITED)
         transaction.on_commit(lambda: credited(customer=key, by=by, now=now), robust=True)
-    return _entry(posting.id)
+
+
+def _adjust(partner_id: UUID, adjustment: Adjustment, by: Actor, now: datetime) -> UUID:
+    source, target = adjustment.source, adjustment.target
+    if source.account == target.account:
+        raise SameAccount
+    wallet = _wallet_of(partner_id, source, adjustment) or _wallet_of(
+        partner_id, target, adjustment
+    )
+    is_debit = source.account == Account.WALLET
+    if wallet and is_debit:
+        _check_debit(wallet, adjustment.amount)
+    posting = Posting(
+        partner_id=partner_id,
+        kind=Kind.ADJUSTMENT,
+        currency=adjustment.currency,
+        lines=[
+            Line(source.account, -adjustment.amount, wallet if is_debit else None),
+            Line(target.account, adjustment.amount, None if is_debit else wallet),
+        ],
+        description=adjustment.description,
+        reference=adjustment.reference,
+        idempotency_key=adjustment.idempotency_key,
+    )
+    ledger.post([posting], by=by, now=now)
+    if wallet:
+        _tell(wallet, is_credit=not is_debit, by=by, now=now)
+    return posting.id
+
+
+def _wallet_of(partner_id: UUID, side: Side, adjustment: Adjustment) -> Wallet | None:
+    """The locked wallet of the side, if it is one. Raises WalletNotFound, WalletCurrencyDiffers."""
+    if side.account != Account.WALLET:
+        return None
+    key = (partner_id, side.customer_id)
+    wallet = ledger.lock([key]).get(key)
+    if wallet is None:
+        raise WalletNotFound(side.customer_id)
+    if wallet.currency != adjustment.currency:
+        raise WalletCurrencyDiffers(wallet, adjustment.currency)
+    return wallet
+
+
+def _check_debit(wallet: Wallet, amount: int) -> None:
+    """Raises WalletInactive, InsufficientFunds."""
+    if not wallet.is_active:
+        raise WalletInactive(wallet.customer_id)
+    if amount > wallet.available:
+        raise InsufficientFunds(wallet, amount)
 
 
 def _posting(wallet: Wallet, movement: Movement, kind: Kind) -> Posting:
     amount = movement.amount
     if kind == Kind.DEBIT:
-        if not wallet.is_active:
-            raise WalletInactive(wallet.customer_id)
-        if amount > wallet.available:
-            raise InsufficientFunds(wallet, amount)
+        _check_debit(wallet, amount)
         lines = [Line(Account.WALLET, -amount, wallet), Line(Account.PAYOUT, amount)]
     else:
         lines = [Line(Account.WALLET, amount, wallet), Line(Account.FUNDING, -amount)]

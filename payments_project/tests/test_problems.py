@@ -20,6 +20,8 @@ INTERNAL = {
     "partners.services.NameMissing": "create_partner alone names partners",
     "partners.services.PartnerExists": "create_partner alone names partners",
     "partners.services.UnknownScope": "create_api_key alone chooses scopes",
+    "wallets.services.SameAccount": "staff alone adjust",
+    "wallets.services.WalletCurrencyDiffers": "staff alone adjust",
     "wallets.money.InvalidAmount": "minor_units makes it a field error",
     "wallets.money.AmountPrecision": "minor_units makes it a field error",
     "charges.card_money.Inexpressible": "the gateway makes it Refused, or NotUnderstood",

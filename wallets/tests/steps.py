@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
 
 from django.db import connection
+
+from partners.actors import Actor
+from wallets import services
+from wallets.models import Account
 
 BARRIER_SECONDS = 20
 
@@ -38,3 +43,21 @@ def open_wallet(api, customer_id, amount=None, currency="USD"):
 
 def wallet_of(api, customer_id):
     return api.get(f"/wallets/{customer_id}").json()
+
+
+def adjust(partner_id, amount, source, target, now, *, key=None, **fields):
+    """The ledger transaction of an adjustment in USD; a wallet is named `wallet:ada`."""
+    adjustment = services.Adjustment(
+        amount=amount,
+        source=_side(source),
+        target=_side(target),
+        idempotency_key=key or uuid4().hex,
+        **{"currency": "USD", "description": "The bank's letter of May."} | fields,
+    )
+    by = Actor("test:wallets", "req-test")
+    return services.adjust(partner_id=partner_id, adjustment=adjustment, by=by, now=now)
+
+
+def _side(name):
+    account, _, customer_id = name.partition(":")
+    return services.Side(Account(account), customer_id)

@@ -9,7 +9,7 @@ from payments_project import invariants as proofs
 from wallets.invariants import INVARIANTS
 from wallets.models import LedgerEntry, LedgerTransaction
 from wallets.tests.corruption import corrupted, found_broken, verify_ledger
-from wallets.tests.steps import open_wallet
+from wallets.tests.steps import adjust, open_wallet
 
 BALANCE = ("wallets_wallet", "UPDATE wallets_wallet SET balance = balance + 1")
 AMOUNT = (
@@ -28,6 +28,10 @@ BROKEN_BY = {
     "wallet entries chain": CHAIN,
     "ledger transactions sum to zero": AMOUNT,
     "the ledger sums to zero per currency": AMOUNT,
+    "an adjustment moves one amount from one account to another": (
+        "wallets_ledgerentry",
+        "UPDATE wallets_ledgerentry SET account = 'funding' WHERE account = 'revenue'",
+    ),
     "entries are in their wallet's currency and of its partner": (
         "wallets_wallet",
         "UPDATE wallets_wallet SET currency = 'EUR'",
@@ -35,12 +39,18 @@ BROKEN_BY = {
 }
 
 
+@pytest.fixture
+def adjusted(partner, now):
+    """10.00 of the funding belong to the revenue."""
+    adjust(partner.id, 1000, "funding", "revenue", now)
+
+
 def test_every_invariant_of_wallets_is_shown_to_fail():
     assert set(BROKEN_BY) == set(INVARIANTS)
 
 
 @pytest.mark.parametrize(("invariant", "corruption"), BROKEN_BY.items())
-def test_a_broken_invariant_is_found(ada, invariant, corruption):
+def test_a_broken_invariant_is_found(ada, adjusted, invariant, corruption):
     with corrupted(*corruption):
         assert found_broken()[invariant]
 
