@@ -10,6 +10,7 @@ from django.db import connection, transaction
 
 from charges import invariants as charges
 from installments import invariants as installments
+from staff import invariants as staff
 from wallets import invariants as wallets
 from webhooks import invariants as webhooks
 
@@ -18,6 +19,7 @@ ALL = {
     **wallets.INVARIANTS,
     **charges.INVARIANTS,
     **installments.INVARIANTS,
+    **staff.INVARIANTS,
     **webhooks.INVARIANTS,
 }
 

@@ -85,8 +85,12 @@ class AmountForm(ReasonForm):
             raise forms.ValidationError(str(error)) from error
 
 
-def choice(*choices: tuple[str, str], help_text: str = "") -> forms.ChoiceField:
-    return forms.ChoiceField(choices=choices, widget=UnfoldAdminSelectWidget, help_text=help_text)
+def choice(
+    *choices: tuple[str, str], label: str | None = None, help_text: str = ""
+) -> forms.ChoiceField:
+    return forms.ChoiceField(
+        choices=choices, label=label, widget=UnfoldAdminSelectWidget, help_text=help_text
+    )
 
 
 def kept(resource: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
@@ -107,6 +111,8 @@ class Action:
     form: ClassVar[type[ReasonForm]] = ReasonForm
     refusals: ClassVar[tuple[type[Exception], ...]] = ()
     is_danger: ClassVar[bool] = False
+    always_needs_second_person: ClassVar[bool] = False
+    """Whatever its value; it has one, for the request."""
     nothing: ClassVar[str] = "It posts nothing to the ledger."
     """Said where the rehearsal posted no entry."""
 
@@ -145,7 +151,7 @@ class Action:
         return []
 
     def value(self, row: Row, words: Words) -> Money | None:
-        """The money that counts against the threshold, None where no second person is needed."""
+        """The money that counts against the threshold; None where it has no threshold."""
         return None
 
     def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: Any) -> Done:
@@ -154,7 +160,18 @@ class Action:
 
     def needs_second_person(self, row: Row, words: Words) -> bool:
         value = self.value(row, words)
-        return value is not None and value.amount > threshold(value.currency)
+        if value is None:
+            return False
+        return self.always_needs_second_person or value.amount > threshold(value.currency)
+
+    @property
+    def why_second_person(self) -> str:
+        """Said to who is about to ask for it."""
+        return (
+            "This always needs a second person"
+            if self.always_needs_second_person
+            else "This is above the threshold"
+        )
 
 
 def threshold(currency: str) -> int:

@@ -40,7 +40,8 @@ GROUP BY 1, 2 ORDER BY 3 DESC, 2
 """
 ORDERS = f"""
 SELECT status, currency, count(*) AS count,
-    CASE WHEN status = 'canceled' THEN 0 ELSE sum(amount - amount_paid) END AS amount
+    CASE WHEN status IN ('canceled', 'written_off') THEN 0
+        ELSE sum(amount - amount_paid) END AS amount
 FROM installments_installmentorder o WHERE {OF_PARTNER.format("o")} GROUP BY 1, 2 ORDER BY 1, 2
 """
 UPCOMING = f"""

@@ -17,13 +17,17 @@ PERMISSIONS: list[tuple[str, str | Any]] = [
     ("wallet_credit", "Can credit wallets"),
     ("wallet_debit", "Can debit wallets"),
     ("wallet_freeze", "Can freeze and unfreeze wallets"),
+    ("ledger_adjust", "Can adjust partners' accounts"),
     ("charge_refund", "Can refund charges"),
     ("charge_cancel", "Can cancel charges"),
     ("review_resolve", "Can resolve what needs a review"),
     ("order_pause", "Can pause and resume orders"),
     ("order_cancel", "Can cancel orders"),
+    ("order_reinstate", "Can reinstate defaulted orders"),
+    ("order_write_off", "Can write off orders"),
     ("installment_collect", "Can collect installments"),
     ("installment_reschedule", "Can reschedule installments"),
+    ("installment_reopen", "Can reopen installments whose money went back"),
     ("delivery_replay", "Can replay webhook deliveries"),
     ("apikey_rotate", "Can rotate API keys"),
     ("apikey_revoke", "Can revoke API keys"),
@@ -45,7 +49,7 @@ class ApprovalQuerySet(models.QuerySet["Approval"]):
 
 
 class Approval(models.Model):
-    """Something above the threshold that one person asked for and another decides about."""
+    """What needs a second person: one asked for it, another decides about it."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     partner = models.ForeignKey(Partner, on_delete=models.PROTECT)

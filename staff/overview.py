@@ -161,7 +161,7 @@ class Overview:
     def _orders(self) -> list[tuple[str, str, str, str]]:
         return [
             (
-                row["status"],
+                row["status"].replace("_", " "),
                 f"{row['count']:,}",
                 amount_text(int(row["amount"]), row["currency"]),
                 self._list(InstallmentOrder, status__exact=row["status"], currency=row["currency"]),

@@ -219,7 +219,7 @@ def _ask(
             "expires_at": now + settings.APPROVAL_LIFETIME,
         },
     )
-    return Done("It is above the threshold: another person is asked to approve it.")
+    return Done(f"{action.why_second_person}: another person is asked to approve it.")
 
 
 def _answered(entry: AuditEntry) -> Done:

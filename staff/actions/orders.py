@@ -8,22 +8,35 @@ from typing import Any, ClassVar
 from django import forms
 from unfold.widgets import UnfoldAdminSingleDateWidget
 
+from charges.reopening import ChargeKept, RefundInProgress
 from charges.services import ProcessorAway
 from installments import planning, schedule, services
-from installments.models import UNPAID, Installment, InstallmentOrder, OrderStatus
+from installments.models import (
+    UNPAID,
+    Installment,
+    InstallmentOrder,
+    InstallmentStatus,
+    OrderStatus,
+)
 from installments.planning import InvalidSchedule
 from installments.serializers import InstallmentResource, OrderResource
 from partners.actors import Actor
 from staff.action import Action, Done, ReasonForm, Row, Words, choice, kept
+from wallets import money
 from wallets.models import LedgerEntry
 
 S = OrderStatus
-KEPT = {"status", "next_due_date", "pause_reason", "paused_at", "amount_paid", "past_due"}
+KEPT = {
+    "status", "next_due_date", "pause_reason", "paused_at", "amount_paid", "past_due",
+    "amount_written_off",
+}  # fmt: skip
 
 
 class OfOrder(Action):
     model = InstallmentOrder
-    refusals = (services.InvalidTransition, services.OrderDisputed, ProcessorAway)
+    refusals: ClassVar[tuple[type[Exception], ...]] = (
+        services.InvalidTransition, services.OrderDisputed, ProcessorAway,
+    )  # fmt: skip
     states: ClassVar[tuple[str, ...]]
 
     def get(self, pk: str) -> InstallmentOrder:
@@ -82,9 +95,55 @@ class Cancel(OfOrder):
         return Done("The order is canceled.")
 
 
+class Reinstate(OfOrder):
+    name, permission, title, icon = "reinstate", "order_reinstate", "Reinstate", "restart_alt"
+    means = "The order is active again, for its arrears are paid. What is left is collected so:"
+    states = (S.DEFAULTED,)
+    refusals = (*OfOrder.refusals, services.ChargeInProgress, services.ArrearsOwed)
+
+    def details(self, row: Row) -> list[str]:
+        unpaid = [part for part in row.installments.all() if part.status in UNPAID]
+        return [f"{_named(part)}, due on {part.due_date}" for part in unpaid]
+
+    def rehearse(self, row: Row, words: Words, now: datetime) -> list[LedgerEntry]:
+        services.rehearse_reinstatement(order_id=row.pk, now=now)
+        return []
+
+    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+        services.reinstate_order(order_id=row.pk, reason=words["reason"], by=by, now=now)
+        return Done("The order is active again.")
+
+
+class WriteOff(OfOrder):
+    name, permission, title, icon = "write-off", "order_write_off", "Write off", "money_off"
+    means = (
+        "What is unpaid is given up: nothing more is collected, late fees neither; what is paid "
+        "stays paid. This cannot be undone."
+    )
+    is_danger = True
+    refusals = (*OfOrder.refusals, services.OrderNotPastDue)
+
+    def offers(self, row: Row) -> bool:
+        late = row.status in (S.ACTIVE, S.PAUSED) and row.past_due
+        return bool(late or row.status == S.DEFAULTED)
+
+    def details(self, row: Row) -> list[str]:
+        unpaid = [part for part in row.installments.all() if part.status in UNPAID]
+        total = money.spoken(row.amount_remaining, row.currency)
+        return [f"Given up: {total}", *(_named(part) for part in unpaid)]
+
+    def summary(self, row: Row, words: Words) -> str:
+        return f"Write off {money.spoken(row.amount_remaining, row.currency)} of {row}"
+
+    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+        order = services.write_off_order(order_id=row.pk, reason=words["reason"], by=by, now=now)
+        given_up = money.spoken(order.amount_written_off, order.currency)
+        return Done(f"{given_up} is written off.")
+
+
 class OfPart(Action):
     model = Installment
-    refusals = (
+    refusals: ClassVar[tuple[type[Exception], ...]] = (
         services.InvalidTransition, services.ChargeInProgress, ProcessorAway, InvalidSchedule,
     )  # fmt: skip
 
@@ -155,4 +214,54 @@ class Reschedule(OfPart):
         return Done(f"The part is due on {part.due_date}.")
 
 
-ACTIONS = [Pause(), Resume(), Cancel(), Collect(), Reschedule()]
+class ReopenForm(ReasonForm):
+    due_date = forms.DateField(
+        required=False,
+        widget=UnfoldAdminSingleDateWidget,
+        help_text="Like 2026-12-31. Empty: today.",
+    )
+    field_order = ["due_date", "reason"]
+
+
+class Reopen(OfPart):
+    name, permission, title, icon = "reopen", "installment_reopen", "Reopen", "replay"
+    means = (
+        "The part, whose money went back in full, is unpaid again, with all its tries and the "
+        "late fee that it owed. Its charge stays on record."
+    )
+    form = ReopenForm
+    refusals = (*OfPart.refusals, services.OrderDisputed, ChargeKept, RefundInProgress)
+
+    def offers(self, row: Row) -> bool:
+        is_returned = row.status == InstallmentStatus.PAID and not row.charge.amount_kept
+        return is_returned and row.order.status in services.REOPENABLE
+
+    def details(self, row: Row) -> list[str]:
+        paid = row.order.installments.filter(charge=row.charge).select_related("order")
+        return [f"{_named(part)}, due on {part.due_date}" for part in paid]
+
+    def rehearse(self, row: Row, words: Words, now: datetime) -> list[LedgerEntry]:
+        services.rehearse_reopening(installment_id=row.pk, due_date=words["due_date"], now=now)
+        return []
+
+    def summary(self, row: Row, words: Words) -> str:
+        return f"Reopen {row}, due on {words['due_date'] or 'the day it is done'}"
+
+    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+        part = services.reopen_installment(
+            installment_id=row.pk,
+            due_date=words["due_date"],
+            reason=words["reason"],
+            by=by,
+            now=now,
+        )
+        return Done(f"The part is {part.status} and due on {part.due_date}.")
+
+
+def _named(part: Installment) -> str:
+    return f"Part {part.installment_number}: {money.spoken(part.owed, part.currency)}"
+
+
+ACTIONS = [
+    Pause(), Resume(), Cancel(), Reinstate(), WriteOff(), Collect(), Reschedule(), Reopen(),
+]  # fmt: skip

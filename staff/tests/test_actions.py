@@ -13,6 +13,9 @@ from django.utils import timezone
 
 from charges.models import Charge, Refund
 from charges.tests.steps import create, give_back
+from conftest import BY
+from installments import services as installments
+from installments.as_of import AsOf
 from installments.models import Installment, InstallmentOrder
 from partners.models import ApiKey
 from staff.models import AuditEntry
@@ -44,6 +47,17 @@ def order(api, wallet):
     body = {"customer_id": "ada", "amount": "300.00", "installment_count": 3}
     api.post("/installments/orders", {**body, "first_due_date": first, "frequency": "monthly"})
     return InstallmentOrder.objects.get()
+
+
+@pytest.fixture
+def defaulted(api, partner, order):
+    """None of its parts was paid, for the wallet was empty; parts 1 and 2 are late."""
+    api.post("/wallets/ada/debit", {"amount": "5000.00"})
+    for days in (10, 11, 13, 15, 17, 20, 24, 60):
+        now = timezone.now() + timedelta(days=days)
+        installments.sweep(as_of=AsOf(now), by=BY, now=now)
+    order.refresh_from_db()
+    return order
 
 
 # Wallets -----------------------------------------------------------------------------------------
@@ -301,6 +315,64 @@ def test_an_order_is_paused_resumed_and_canceled(fay, order):
     assert [(action, outcome) for action, _, outcome in trail()] == [
         ("pause", "done"), ("resume", "done"), ("cancel-order", "done"),
     ]  # fmt: skip
+
+
+def test_a_defaulted_order_is_cured_part_by_part(fay, defaulted, api):
+    refused = fay.review("reinstate", defaulted)
+    api.post("/wallets/ada/credit", {"amount": "200.00"})
+    for number in (1, 2):
+        fay.act("collect", defaulted.installments.get(installment_number=number))
+
+    page = fay.review("reinstate", defaulted)
+    answer = fay.confirm(page)
+
+    owed = "200.00 USD is still owed: part 1 of 100.00 USD; part 2 of 100.00 USD."
+    assert owed in text(refused)
+    assert "Part 3: 100.00 USD, due on" in text(page)
+    assert "The order is active again." in said(answer)[0]
+    defaulted.refresh_from_db()
+    assert defaulted.status == "active"
+    assert not fay.is_offered("reinstate", defaulted)
+    entry = AuditEntry.objects.get(action="reinstate")
+    assert (entry.before["status"], entry.after["status"]) == ("defaulted", "active")
+
+
+def test_what_is_unpaid_is_written_off_and_the_page_says_how_much(fay, defaulted):
+    page = fay.review("write-off", defaulted, reason="Bankrupt.")
+
+    answer = fay.confirm(page)
+
+    assert "Given up: 300.00 USD" in text(page)
+    assert "300.00 USD is written off." in said(answer)[0]
+    assert "$300.00" in text(answer)
+    assert AuditEntry.objects.get(action="write-off").after["amount_written_off"] == "300.00"
+    listed = fay.get("/admin/installments/installmentorder/", status__exact="written_off")
+    assert str(defaulted.pk)[:8] in text(listed)
+    assert not fay.is_offered("write-off", defaulted)
+
+
+def test_a_part_whose_money_went_back_is_reopened(fay, order):
+    part = order.installments.get(installment_number=1)
+    fay.act("collect", part)
+    assert not fay.is_offered("reopen", part)
+    part.refresh_from_db()
+    fay.act("refund", part.charge, amount="100.00", refund_to="auto")
+
+    page = fay.review("reopen", part, due_date="")
+    answer = fay.confirm(page)
+
+    assert "Part 1: 100.00 USD" in text(page)
+    assert "The part is pending and due on" in said(answer)[0]
+    part.refresh_from_db()
+    assert (part.status, part.charge) == ("pending", None)
+
+
+def test_support_cures_nothing(person, defaulted):
+    sue = person("sue", "support")
+
+    for name in ("reinstate", "write-off"):
+        assert not sue.is_offered(name, defaulted)
+        assert sue.get(path_of(name, defaulted)).status_code == 403
 
 
 def test_a_part_is_collected_now_with_the_entries_that_were_shown(fay, order):

@@ -1,0 +1,134 @@
+"""What two people of staff do to a partner's books where no rule covers it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from django import forms
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from partners.actors import Actor
+from partners.models import Partner
+from staff.action import GROUPED, Action, Done, Money, ReasonForm, Row, Words, choice
+from wallets import money, services
+from wallets.models import Account, LedgerEntry, LedgerTransaction
+
+ACCOUNTS = [
+    ("", "Choose an account"),
+    *((account.value, account.value.replace("_", " ")) for account in Account),
+]
+
+
+class AdjustForm(ReasonForm):
+    currency = forms.CharField(
+        max_length=3, widget=UnfoldAdminTextInputWidget, help_text="Like USD."
+    )
+    amount = forms.CharField(
+        max_length=32, widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"})
+    )
+    source = choice(*ACCOUNTS, label="From", help_text="The account that has the amount less.")
+    target = choice(*ACCOUNTS, label="To", help_text="The account that has the amount more.")
+    customer_id = forms.CharField(
+        label="Customer",
+        required=False,
+        max_length=64,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Whose wallet it is, where one of the accounts is a wallet.",
+    )
+    reference = forms.CharField(
+        required=False,
+        max_length=64,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Optional. Unique among the partner's ledger transactions.",
+    )
+    field_order = ["currency", "amount", "source", "target", "customer_id", "reference", "reason"]
+
+    def clean_currency(self) -> str:
+        """One in use, or a withdrawn one that the partner's ledger has."""
+        code = str(self.cleaned_data["currency"]).upper()
+        posted = LedgerTransaction.objects.filter(partner=self.row, currency=code)
+        if code not in money.currencies() and not posted.exists():
+            raise forms.ValidationError("A currency of ISO 4217, like USD.")
+        return code
+
+    def clean(self) -> dict[str, Any]:
+        words: dict[str, Any] = self.cleaned_data
+        has_wallet = Account.WALLET in (words.get("source"), words.get("target"))
+        if words.get("source") and words.get("source") == words.get("target"):
+            self.add_error("target", "Another account than the first.")
+        if has_wallet != bool(words.get("customer_id")):
+            self.add_error("customer_id", "With a wallet, and only then.")
+        if "currency" in words and "amount" in words:
+            words["amount"] = self._minor_units(words["amount"], words["currency"])
+        return words
+
+    def _minor_units(self, text: str, currency: str) -> int:
+        plain = text.replace(",", "") if GROUPED.fullmatch(text) else text
+        try:
+            return money.parse(plain, currency)
+        except (money.InvalidAmount, money.AmountPrecision) as error:
+            self.add_error("amount", str(error))
+            return 0
+
+
+class Adjust(Action):
+    name, permission, title, icon = "adjust", "ledger_adjust", "Adjust", "balance"
+    model = Partner
+    form = AdjustForm
+    means = (
+        "The amount is posted from one account to the other, for what no rule covers. The ledger "
+        "is append-only: another adjustment is the only way back."
+    )
+    always_needs_second_person = True
+    refusals = (
+        services.SameAccount, services.WalletNotFound, services.WalletCurrencyDiffers,
+        services.WalletInactive, services.InsufficientFunds, services.ReferenceExists,
+    )  # fmt: skip
+
+    def offers(self, row: Row) -> bool:
+        return True
+
+    def facts(self, row: Row) -> dict[str, Any]:
+        return {"name": row.name}
+
+    def partner_id(self, row: Row) -> Any:
+        return row.pk
+
+    def summary(self, row: Row, words: Words) -> str:
+        moved = money.spoken(words["amount"], words["currency"])
+        sides = [
+            words[side].replace("_", " ")
+            + (f" of {words['customer_id']}" if words[side] == Account.WALLET else "")
+            for side in ("source", "target")
+        ]
+        return f"Adjust {row}: {moved} from {' to '.join(sides)}"
+
+    def value(self, row: Row, words: Words) -> Money:
+        return Money(words["amount"], words["currency"])
+
+    def rehearse(self, row: Row, words: Words, now: datetime) -> list[LedgerEntry]:
+        return services.rehearse_adjustment(
+            partner_id=row.pk, adjustment=_adjustment(words, uuid4().hex), now=now
+        )
+
+    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+        adjustment = _adjustment(words, key)
+        made = services.adjust(partner_id=row.pk, adjustment=adjustment, by=by, now=now)
+        return Done(f"Ledger transaction {made} is posted.")
+
+
+def _adjustment(words: Words, key: str) -> services.Adjustment:
+    return services.Adjustment(
+        currency=words["currency"],
+        amount=words["amount"],
+        source=services.Side(Account(words["source"]), words["customer_id"]),
+        target=services.Side(Account(words["target"]), words["customer_id"]),
+        description=words["reason"],
+        idempotency_key=key,
+        reference=words["reference"] or None,
+    )
+
+
+ACTIONS = [Adjust()]
