@@ -25,6 +25,8 @@ from partners import rows
 from partners.actors import Actor
 
 CHANGEABLE = (OrderStatus.PENDING, OrderStatus.ACTIVE, OrderStatus.PAUSED)
+TERMS_CHANGEABLE = (*CHANGEABLE, OrderStatus.DEFAULTED)
+"""Another card may pay the arrears of a defaulted order."""
 RESCHEDULED = [
     "due_date", "due_at", "overdue_from", "late_fee_from", "status", "attempts", "next_attempt_at",
     "tried_at", "overdue_at", "default_at", "reminded_at", "updated_at",
@@ -60,7 +62,7 @@ def change_order(
         order.save(update_fields=["card", "auto_apply"])
         after = _terms(order)
         if after != before:
-            check(order, "changed", *CHANGEABLE, OrderStatus.DEFAULTED)
+            check(order, "changed", *TERMS_CHANGEABLE)
             _check_card(order)
             _record(order, Change.TERMS_CHANGED, before, after, reason, by, now)
         return order
@@ -81,7 +83,7 @@ def _kept(order_id: UUID, new: NewTerms, now: datetime) -> str | None:
     if new.payment_method == order.card:
         cards.check(order.partner_id, order.customer_id, order.card)
         return order.card
-    check(order, "changed", *CHANGEABLE)
+    check(order, "changed", *TERMS_CHANGEABLE)
     order.card = new.payment_method
     _check_card(order)
     return charges.keep_payment_method(
