@@ -95,9 +95,9 @@ class Api:
         except ApiError as error:
             return answer_of(error)
 
-    def fail(self, request: Request) -> Answer:
-        """A 500 that is kept for the request's key; nothing is executed."""
-        answer = answer_of(internal())
+    def fail(self, request: Request, error: ApiError) -> Answer:
+        """The error, kept for the request's key; nothing is executed."""
+        answer = answer_of(error)
         with self.store.transaction():
             self._record(request, answer)
         return answer

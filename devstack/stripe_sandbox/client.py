@@ -69,9 +69,15 @@ class SandboxControl:
         """The issuer treats the saved card as that test card: `chargeDeclinedLostCard`, say."""
         return self.request("POST", f"payment_methods/{payment_method}/become", {"card": card})
 
-    def close_dispute(self, dispute_id: str, status: str) -> dict[str, Any]:
-        """The bank decides: `won` or `lost`; `warning_closed` for an inquiry."""
-        return self.request("POST", f"disputes/{dispute_id}/close", {"status": status})
+    def dispute(self, charge_id: str, **fields: Any) -> dict[str, Any]:
+        """The cardholder disputes the paid `ch_…`, `amount` of it or all; `inquiry`: asks."""
+        return self.request("POST", f"charges/{charge_id}/dispute", fields)
+
+    def close_dispute(self, dispute_id: str, status: str, **fields: Any) -> dict[str, Any]:
+        """The bank decides, also when it had decided otherwise: `won` (`amount`: what it gives
+        back, else all) or `lost`; `warning_closed` for an inquiry.
+        """
+        return self.request("POST", f"disputes/{dispute_id}/close", {"status": status, **fields})
 
     def escalate_inquiry(self, dispute_id: str) -> dict[str, Any]:
         """The inquiry becomes a dispute."""

@@ -32,6 +32,7 @@ class Control:
             ("POST", "payment_intents/([^/]+)/authenticate", self._operate(confirm.authenticate)),
             ("POST", "setup_intents/([^/]+)/authenticate", self._operate(setups.authenticate)),
             ("POST", "payment_methods/([^/]+)/become", self._operate(methods.become)),
+            ("POST", "charges/([^/]+)/dispute", self._operate(disputes.begin)),
             ("POST", "disputes/([^/]+)/close", self._operate(disputes.decide)),
             ("POST", "disputes/([^/]+)/escalate", self._operate(disputes.escalate)),
             ("POST", "events/([^/]+)/resend", self._resend),

@@ -41,11 +41,13 @@ def close(call: Call) -> Json:
 
 
 def decide(call: Call) -> Json:
-    """The bank's decision, asked for by a test."""
+    """The bank's decision, asked for by a test. It may change its mind: won after lost, lost after
+    won. `amount`: what it gives back of a dispute that is won, else all.
+    """
     status = call.params.get("status")
     if status not in CLOSED:
         raise invalid(f"status must be one of {', '.join(CLOSED)}", "status")
-    return _end(call, status)
+    return _end(call, status, may_change=True)
 
 
 def is_inquiry(dispute: Json) -> bool:
@@ -53,9 +55,22 @@ def is_inquiry(dispute: Json) -> bool:
     return status.startswith("warning_")
 
 
-def open_dispute(call: Call, charge: Json, inquiry: bool = False) -> Json:
+def begin(call: Call) -> Json:
+    """The cardholder disputes a charge that was paid, asked for by a test: `amount` of it or, also
+    when it was refunded, all; with `inquiry` the bank only asks.
+    """
+    charge = call.load("charge", call.target)
+    if not charge["paid"]:
+        raise ApiError(400, "Only a paid charge can be disputed.", param="charge")
+    amount = call.params.get("amount", charge["amount"])
+    return open_dispute(call, charge, call.params.get("inquiry", False), amount)
+
+
+def open_dispute(
+    call: Call, charge: Json, inquiry: bool = False, amount: int | None = None
+) -> Json:
     """The cardholder took the money back or, in an inquiry, asks about it: nothing moves then."""
-    dispute = _build(call, charge)
+    dispute = _build(call, charge, amount or charge["amount"])
     if inquiry:
         dispute["status"] = "warning_needs_response"
         dispute["is_charge_refundable"] = True
@@ -79,31 +94,44 @@ def escalate(call: Call) -> Json:
 def _withdraw(call: Call, charge: Json, dispute: Json) -> None:
     charge["disputed"] = True
     call.save(charge)
-    dispute["balance_transactions"].append(_movement(call, -charge["amount"], dispute))
+    taken = dispute["amount"] - _withdrawn(dispute)
+    dispute["balance_transactions"].append(_movement(call, -taken, dispute))
     emit(call, "charge.dispute.funds_withdrawn", call.save(dispute))
 
 
-def _end(call: Call, status: str) -> Json:
+def _withdrawn(dispute: Json) -> int:
+    """What the bank has now."""
+    return -sum(movement["amount"] for movement in dispute["balance_transactions"])
+
+
+def _end(call: Call, status: str, may_change: bool = False) -> Json:
     dispute = call.load("dispute", call.target)
-    if dispute["status"] in CLOSED:
+    if dispute["status"] == status or (dispute["status"] in CLOSED and not may_change):
         raise ApiError(400, "This dispute is already closed", param="dispute")
     previous = {"status": dispute["status"]}
     dispute["status"] = status
     emit(call, "charge.dispute.closed", call.save(dispute), previous)
+    charge = call.load("charge", dispute["charge"])
     if status == "won":
-        dispute["balance_transactions"].append(_movement(call, dispute["amount"], dispute))
-        emit(call, "charge.dispute.funds_reinstated", call.save(dispute))
-        charge = call.load("charge", dispute["charge"])
-        charge["disputed"] = False
-        call.save(charge)
+        _reinstate(call, charge, dispute)
+    elif status == "lost" and _withdrawn(dispute) < dispute["amount"]:
+        _withdraw(call, charge, dispute)
     return dispute
 
 
-def _build(call: Call, charge: Json) -> Json:
+def _reinstate(call: Call, charge: Json, dispute: Json) -> None:
+    amount = call.params.get("amount", _withdrawn(dispute))
+    dispute["balance_transactions"].append(_movement(call, amount, dispute))
+    emit(call, "charge.dispute.funds_reinstated", call.save(dispute))
+    charge["disputed"] = False
+    call.save(charge)
+
+
+def _build(call: Call, charge: Json, amount: int) -> Json:
     return {
         "id": new_id("du_1"),
         "object": "dispute",
-        "amount": charge["amount"],
+        "amount": amount,
         "balance_transactions": [],
         "charge": charge["id"],
         "created": call.now,
@@ -135,17 +163,37 @@ def _build(call: Call, charge: Json) -> Json:
 
 
 def _movement(call: Call, amount: int, dispute: Json) -> Json:
+    """A balance transaction; the bank's withdrawal costs a fee, which no victory brings back.
+
+    https://docs.stripe.com/api/balance_transactions/object
+    """
     fee = FEE if amount < 0 else 0
+    what = "withdrawal" if amount < 0 else "reversal"
     return {
         "id": new_id("txn_1"),
         "object": "balance_transaction",
         "amount": amount,
+        "available_on": call.now,
+        "balance_type": "payments",
         "created": call.now,
         "currency": dispute["currency"],
+        "description": f"Chargeback {what} for {dispute['charge']}",
+        "exchange_rate": None,
         "fee": fee,
+        "fee_details": [_fee_detail(fee, dispute["currency"])] if fee else [],
         "net": amount - fee,
         "reporting_category": "dispute" if amount < 0 else "dispute_reversal",
         "source": dispute["id"],
         "status": "available",
         "type": "adjustment",
+    }
+
+
+def _fee_detail(fee: int, currency: str) -> Json:
+    return {
+        "amount": fee,
+        "application": None,
+        "currency": currency,
+        "description": "Dispute fee",
+        "type": "stripe_fee",
     }

@@ -108,6 +108,15 @@ def rate_limited() -> ApiError:
     )
 
 
+def balance_insufficient() -> ApiError:
+    """Kept for its idempotency key: it was executed, and refused."""
+    return ApiError(
+        400,
+        "Insufficient funds in your Stripe balance to refund this amount.",
+        code="balance_insufficient",
+    )
+
+
 def key_in_use(key: str) -> ApiError:
     return ApiError(
         409,

@@ -15,6 +15,7 @@ BEFORE = (
     "hang_before",
     "error_500_before",
     "error_500_kept",  # and replayed for the request's idempotency key, as Stripe does for a day
+    "balance_insufficient",  # kept as well
     "rate_limit_429",
     "conflict_409",
     "unauthorized_401",

@@ -18,6 +18,7 @@ from devstack.stripe_sandbox.call import new_id
 from devstack.stripe_sandbox.control import Control
 from devstack.stripe_sandbox.errors import (
     ApiError,
+    balance_insufficient,
     internal,
     invalid,
     key_in_use,
@@ -117,8 +118,12 @@ class Exchange(BaseHTTPRequestHandler):
     def _refuse(self, fault: Fault, request: Request) -> Answer | None:
         if fault.action == "hang_before":
             self._hang(fault.hang_seconds)
-        if fault.action == "error_500_kept":
-            return self.server.api.fail(request)
+        kept = {
+            "error_500_kept": internal(),
+            "balance_insufficient": balance_insufficient(),
+        }
+        if fault.action in kept:
+            return self.server.api.fail(request, kept[fault.action])
         errors = {
             "error_500_before": internal(),
             "rate_limit_429": rate_limited(),
