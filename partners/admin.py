@@ -74,7 +74,7 @@ class PartnerAdmin(RowAdmin):
     list_select_related = ()
     search_fields = ["name"]
     list_filter = [BY_PERIOD]
-    fields = ["name", "requests_per_minute"]
+    fields = ["name", "requests_per_minute", "net_receivables"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Partner]:
         partners: QuerySet[Partner] = super().get_queryset(request)

@@ -42,6 +42,10 @@ class Partner(models.Model):
         validators=[MinValueValidator(1)],
         help_text="Empty: the default of PARTNER_REQUESTS_PER_MINUTE.",
     )
+    net_receivables = models.BooleanField(
+        default=False,
+        help_text="What a wallet owes is taken from later credits and shares that it gets.",
+    )
     created_at = models.DateTimeField(editable=False)
 
     class Meta:

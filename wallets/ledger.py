@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,11 +14,15 @@ from uuid_utils.compat import uuid7
 
 from partners import rows
 from partners.actors import Actor
+from partners.models import Partner
 from wallets.models import Account, Kind, LedgerEntry, LedgerTransaction, Wallet
 
 ENTRY_COLUMNS = (
-    "transaction_id", "account", "wallet_id", "amount", "balance_before", "balance_after",
+    "transaction_id", "account", "wallet_id", "owed_by_id", "amount", "balance_before",
+    "balance_after",
 )  # fmt: skip
+NETTED_FROM = (Kind.CREDIT, Kind.CHARGE)
+"""Facts whose money pays what its wallet owes, where the partner wants that."""
 
 WALLET_COLUMNS = rows.columns(Wallet)
 
@@ -30,8 +35,10 @@ ORDER BY w.id FOR UPDATE OF w
 
 POST = f"""
 WITH moved AS (
-    UPDATE wallets_wallet w SET balance = x.balance, held = x.held, updated_at = %s
-    FROM (SELECT * FROM json_to_recordset(%s) AS y (id uuid, balance bigint, held bigint)
+    UPDATE wallets_wallet w SET balance = x.balance, held = x.held, receivable = x.receivable,
+        updated_at = %s
+    FROM (SELECT * FROM json_to_recordset(%s)
+            AS y (id uuid, balance bigint, held bigint, receivable bigint)
           LIMIT %s) x WHERE w.id = x.id
 ), written AS (
     {rows.source(LedgerTransaction)}
@@ -45,7 +52,9 @@ WalletKey = tuple[UUID, str]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One account's part; `wallet` for the wallet account. Positive is money in."""
+    """One account's part: positive is money in. `wallet` is whose account `wallet` it is, or who
+    owes what is `receivable`.
+    """
 
     account: Account
     amount: int
@@ -65,6 +74,7 @@ class Posting:
     charge_id: UUID | None = None
     refund_id: UUID | None = None
     dispute_id: UUID | None = None
+    source_id: UUID | None = None
     idempotency_key: str | None = None
     fingerprint: str = ""
     id: UUID = field(default_factory=uuid7)
@@ -96,6 +106,9 @@ def post(
     `holds` maps a wallet's id to the locked wallet and by how much its `held` grows (negative:
     is released). The wallets passed in are up to date afterwards. One statement whatever the
     size of the batch.
+
+    Where the partner wants it (`Partner.net_receivables`), what a wallet owes is paid from what a
+    credit or a charge brings it, by a ledger transaction of its own.
     """
     if not connection.in_atomic_block:
         raise RuntimeError("ledger.post is part of somebody's transaction")
@@ -104,9 +117,14 @@ def post(
         wallet.held += change
         touched[wallet.id] = wallet
     entries = [_entry(p.id, line, touched) for p in postings for line in p.lines]
+    nettings = _nettings(postings)
+    entries += [_entry(p.id, line, touched) for p in nettings for line in p.lines]
     stamps = {"actor": by.name, "request_id": by.request_id, "created_at": now}
-    transactions = [{n: getattr(p, n) for n in POSTED} | stamps for p in postings]
-    balances = [{"id": w.id, "balance": w.balance, "held": w.held} for w in touched.values()]
+    transactions = [{n: getattr(p, n) for n in POSTED} | stamps for p in (*postings, *nettings)]
+    balances = [
+        {"id": w.id, "balance": w.balance, "held": w.held, "receivable": w.receivable}
+        for w in touched.values()
+    ]
     written = map(rows.encode, (transactions, entries))
     parameters: list[Any] = [now, rows.encode(balances), len(balances), *written]
     with connection.cursor() as cursor:
@@ -115,9 +133,57 @@ def post(
 
 def _entry(transaction_id: UUID, line: Line, touched: dict[UUID, Wallet]) -> dict[str, Any]:
     entry = {"transaction_id": transaction_id, "account": line.account, "amount": line.amount}
-    if wallet := line.wallet:
-        entry |= {"wallet_id": wallet.id, "balance_before": wallet.balance}
-        wallet.balance += line.amount
-        entry["balance_after"] = wallet.balance
-        touched[wallet.id] = wallet
-    return entry
+    if line.wallet is None:
+        return entry
+    wallet = touched[line.wallet.id] = line.wallet
+    if line.account == Account.RECEIVABLE:
+        wallet.receivable -= line.amount
+        return entry | {"owed_by_id": wallet.id}
+    before, wallet.balance = wallet.balance, wallet.balance + line.amount
+    return entry | {
+        "wallet_id": wallet.id, "balance_before": before, "balance_after": wallet.balance,
+    }  # fmt: skip
+
+
+def _nettings(postings: Sequence[Posting]) -> list[Posting]:
+    """What pays the debts of those who got money; the postings' lines are on their wallets."""
+    incoming = [p for p in postings if p.kind in NETTED_FROM and any(map(_is_for_debtor, p.lines))]
+    if not incoming:
+        return []
+    partners = Partner.objects.filter(id__in={posting.partner_id for posting in incoming})
+    wanting = set(partners.filter(net_receivables=True).values_list("id", flat=True))
+    paid: Counter[UUID] = Counter()
+    return [
+        Posting(
+            partner_id=posting.partner_id,
+            kind=Kind.NETTING,
+            currency=posting.currency,
+            lines=lines,
+            description=f"Owed, paid from a {posting.kind}",
+            charge_id=posting.charge_id,
+        )
+        for posting in incoming
+        if posting.partner_id in wanting and (lines := _netted(posting, paid))
+    ]
+
+
+def _netted(posting: Posting, paid: Counter[UUID]) -> list[Line]:
+    """The lines by which the posting's debtors pay; `paid` is what they paid of the batch so far,
+    and goes up.
+    """
+    lines = []
+    for line in filter(_is_for_debtor, posting.lines):
+        assert line.wallet is not None  # noqa: S101 -- a debtor's
+        wallet, so_far = line.wallet, paid[line.wallet.id]
+        amount = min(line.amount, wallet.receivable - so_far, wallet.available - so_far)
+        if amount > 0:
+            paid[wallet.id] += amount
+            lines.append(Line(Account.WALLET, -amount, wallet))
+            lines.append(Line(Account.RECEIVABLE, amount, wallet))
+    return lines
+
+
+def _is_for_debtor(line: Line) -> bool:
+    """It brings money to a wallet that owes some."""
+    is_incoming = line.account == Account.WALLET and line.amount > 0
+    return is_incoming and line.wallet is not None and line.wallet.receivable > 0

@@ -18,6 +18,9 @@ class Wallet(models.Model):
     currency = models.CharField(max_length=3)
     balance = models.BigIntegerField(default=0)
     held = models.BigIntegerField(default=0)
+    receivable = models.BigIntegerField(
+        default=0, help_text="Owed to the partner: what the wallet lacked when a share went back."
+    )
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
@@ -37,6 +40,9 @@ class Wallet(models.Model):
                 condition=Q(held__gte=0, held__lte=F("balance")),
                 name="wallets_wallet_held_in_balance",
             ),
+            models.CheckConstraint(
+                condition=Q(receivable__gte=0), name="wallets_wallet_receivable_not_negative"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -48,7 +54,10 @@ class Wallet(models.Model):
 
 
 class Account(models.TextChoices):
-    """The chart of accounts: `wallet` is one a wallet, the rest one a partner and currency."""
+    """The chart of accounts: `wallet` is one a wallet, the rest one a partner and currency.
+
+    `loss` is what banks took in disputes and nobody has borne; `dispute_fee` what that cost.
+    """
 
     WALLET = "wallet"
     FUNDING = "funding"
@@ -57,15 +66,25 @@ class Account(models.TextChoices):
     REVENUE = "revenue"
     RECEIVABLE = "receivable"
     LATE_FEE = "late_fee"
+    LOSS = "loss"
+    DISPUTE_FEE = "dispute_fee"
 
 
 class Kind(models.TextChoices):
+    """Why money moved. `dispute_funds` is what a bank took or gave back, `dispute` who bears a lost
+    one, `dispute_reversed` its undoing; `netting` pays what a wallet owes from what it got.
+    """
+
     CREDIT = "credit"
     DEBIT = "debit"
     CHARGE = "charge"
     REFUND = "refund"
     REFUND_FAILED = "refund_failed"
     DISPUTE = "dispute"
+    DISPUTE_REVERSED = "dispute_reversed"
+    DISPUTE_FUNDS = "dispute_funds"
+    DISPUTE_FEE = "dispute_fee"
+    NETTING = "netting"
     ADJUSTMENT = "adjustment"
 
 
@@ -81,6 +100,9 @@ class LedgerTransaction(models.Model):
     charge_id = models.UUIDField(null=True, blank=True)
     refund_id = models.UUIDField(null=True, blank=True)
     dispute_id = models.UUIDField(null=True, blank=True)
+    source_id = models.UUIDField(
+        null=True, blank=True, help_text="The dispute's movement or allocation that it posts."
+    )
     idempotency_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 -- unique
     fingerprint = models.CharField(max_length=64, blank=True)
     actor = models.CharField(max_length=200)
@@ -104,7 +126,7 @@ class LedgerTransaction(models.Model):
             ),
             # Also the way from a charge to its transactions.
             models.UniqueConstraint(
-                fields=["charge_id", "kind", "refund_id", "dispute_id"],
+                fields=["charge_id", "kind", "refund_id", "dispute_id", "source_id"],
                 condition=Q(charge_id__isnull=False),
                 nulls_distinct=False,
                 name="wallets_ledgertransaction_one_per_charge",
@@ -127,7 +149,9 @@ class LedgerTransaction(models.Model):
 
 
 class LedgerEntry(models.Model):
-    """One account's part of a transaction: positive is money in. Wallet entries chain balances."""
+    """One account's part of a transaction: positive is money in. Wallet entries chain balances;
+    of a receivable, negative is owed and positive is owed no more.
+    """
 
     id = models.BigAutoField(primary_key=True)
     transaction = models.ForeignKey(
@@ -136,6 +160,9 @@ class LedgerEntry(models.Model):
     account = models.CharField(max_length=16, choices=Account.choices)
     wallet = models.ForeignKey(Wallet, null=True, on_delete=models.PROTECT, db_index=False)
     amount = models.BigIntegerField()
+    owed_by = models.ForeignKey(
+        Wallet, null=True, on_delete=models.PROTECT, related_name="owed_entries", db_index=False
+    )
     balance_before = models.BigIntegerField(null=True)
     balance_after = models.BigIntegerField(null=True)
 
@@ -155,12 +182,21 @@ class LedgerEntry(models.Model):
                 ),
                 name="wallets_ledgerentry_wallet_chain",
             ),
+            models.CheckConstraint(
+                condition=Q(owed_by=None) | Q(account=Account.RECEIVABLE),
+                name="wallets_ledgerentry_only_receivable_is_owed",
+            ),
         ]
         indexes = [
             models.Index(
                 fields=["wallet", "-id"],
                 condition=Q(wallet__isnull=False),
                 name="wallets_ledgerentry_wallet",
+            ),
+            models.Index(
+                fields=["owed_by", "-id"],
+                condition=Q(owed_by__isnull=False),
+                name="wallets_ledgerentry_owed_by",
             ),
         ]
 

@@ -31,6 +31,7 @@ class WalletResource(Resource):
     balance = MoneyField()
     held = MoneyField()
     available = MoneyField()
+    receivable = MoneyField()
     is_active = serializers.BooleanField()
     created_at = InstantField()
     updated_at = InstantField()
