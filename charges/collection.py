@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from importlib import import_module
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
@@ -177,11 +177,13 @@ def _posting(charge: Charge, wallets: Wallets) -> Posting:
     )
 
 
-def fact(charge: Charge, type: str | None = None) -> events.Fact:  # noqa: A002 -- as in events
-    """What happened to the charge: its state, unless it is said otherwise."""
+def fact(charge: Charge, type: str | None = None, **more: Any) -> events.Fact:  # noqa: A002 -- as in events
+    """What happened to the charge: its state, unless it is said otherwise; its data are the charge,
+    and what else belongs to the fact.
+    """
     return events.Fact(
         partner_id=charge.partner_id,
         type=type or f"charge.{charge.status}",
         resource_id=charge.id,
-        data=ChargeResource.render(charge),
+        data=ChargeResource.render(charge) | more,
     )

@@ -14,7 +14,10 @@ from wallets import money
 
 SETTLED = ("succeeded", "canceled", "requires_payment_method")
 NOTHING = "nothing"
-SAFE = {"unsettled", "refund_unsettled", "refund_failed_there", "dispute_unsettled"}
+SAFE = {
+    "unsettled", "refund_unsettled", "refund_failed_there", "refund_made_there",
+    "dispute_unsettled",
+}  # fmt: skip
 """Kinds that the processor's word alone repairs."""
 
 
@@ -45,16 +48,22 @@ def of_charge(charge: Charge | None, intent: Intent | Unreadable | None) -> Diff
     )
 
 
-def of_refund(refund: Refund | None, theirs: CardRefund | Unreadable | None) -> Difference | None:
-    """Where the two differ."""
+def of_refund(
+    refund: Refund | None,
+    theirs: CardRefund | Unreadable | None,
+    charge: Charge | None = None,
+) -> Difference | None:
+    """Where the two differ; `charge` has the intent that was refunded."""
     kind = _kind_of_refund(refund, theirs)
+    if kind == "unknown_refund" and charge is not None:
+        kind = "refund_made_there"
     if kind is None:
         return None
     return Difference(
         kind,
         here=_words(refund.status, refund.external_amount, refund.currency) if refund else NOTHING,
         there=_there(theirs),
-        charge_id=refund.charge_id if refund else None,
+        charge_id=refund.charge_id if refund else charge.id if charge else None,
         refund_id=refund.id if refund else None,
         external_id=theirs.id if theirs else (refund.external_refund_id or "" if refund else ""),
     )
@@ -63,16 +72,21 @@ def of_refund(refund: Refund | None, theirs: CardRefund | Unreadable | None) -> 
 def of_dispute(
     charge: Charge | None, dispute: Dispute | None, theirs: CardDispute | Unreadable | None
 ) -> Difference | None:
-    """Where the two differ. Disputes of what is not ours are nobody's here."""
+    """Where the two differ, in their state and in what the bank moved. Disputes of what is not ours
+    are nobody's here.
+    """
     kind = _kind_of_dispute(charge, dispute, theirs)
-    if kind is None or theirs is None:
+    if kind is None:
         return None
+    there = _there(theirs)
+    if isinstance(theirs, CardDispute):
+        there = _words_of_dispute(theirs, sum(moved.amount for moved in theirs.movements))
     return Difference(
         kind,
-        here=_words(dispute.status, dispute.amount, dispute.currency) if dispute else NOTHING,
-        there=_there(theirs),
-        charge_id=charge.id if charge else None,
-        external_id=theirs.id,
+        here=_words_of_dispute(dispute, dispute.withdrawn) if dispute else NOTHING,
+        there=there,
+        charge_id=dispute.charge_id if dispute else charge.id if charge else None,
+        external_id=theirs.id if theirs else dispute.external_id if dispute else "",
     )
 
 
@@ -80,6 +94,11 @@ def _there(theirs: Intent | CardRefund | CardDispute | Unreadable | None) -> str
     if isinstance(theirs, Unreadable):
         return theirs.reason
     return _words(theirs.status, theirs.amount, theirs.currency) if theirs else NOTHING
+
+
+def _words_of_dispute(row: Dispute | CardDispute, withdrawn: int) -> str:
+    held = money.spoken(withdrawn, row.currency)
+    return f"{_words(row.status, row.amount, row.currency)}, {held} with the bank"
 
 
 def _words(status: str, minor: int, currency: str) -> str:
@@ -136,7 +155,13 @@ def _kind_of_dispute(
 ) -> str | None:
     if isinstance(theirs, Unreadable):
         return "dispute_unreadable"
-    if charge is None or theirs is None:
-        return None
-    is_known = dispute is not None and (dispute.closed_at or dispute.status == theirs.status)
-    return None if is_known else "dispute_unsettled"
+    if dispute is None:
+        return "dispute_unsettled" if charge and theirs else None
+    if theirs is None:
+        return "dispute_missing"
+    here = {row.external_id: (row.amount, row.fee) for row in dispute.movements.all()}
+    there = {movement.id: (movement.amount, movement.fee) for movement in theirs.movements}
+    if any(there.get(id_) != moved for id_, moved in here.items()):
+        return "dispute_differs"
+    is_told = dispute.status == theirs.status and len(here) == len(there)
+    return None if is_told else "dispute_unsettled"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from charges import posting_invariants
 from wallets.invariants import OF_PARTNER
 
 OF_CHARGE = OF_PARTNER.replace("w.", "c.")
@@ -10,6 +11,7 @@ OF_DISPUTE = OF_PARTNER.replace("w.", "d.")
 TERMINAL = "('succeeded', 'failed', 'canceled')"
 
 INVARIANTS = {
+    **posting_invariants.INVARIANTS,
     "held equals the open wallet legs": f"""
         SELECT w.id, w.held, coalesce(sum(c.wallet_amount), 0) AS open_legs
         FROM wallets_wallet w LEFT JOIN charges_charge c
@@ -21,25 +23,6 @@ INVARIANTS = {
         WHERE {OF_CHARGE} AND c.amount <> c.wallet_amount + c.external_amount
             AND NOT (c.status IN ('pending', 'failed', 'canceled')
                      AND c.wallet_amount + c.external_amount = 0)""",
-    "a succeeded charge is in the ledger once, as its legs and shares say": f"""
-        SELECT c.id, c.amount, posted.* FROM charges_charge c
-        LEFT JOIN LATERAL (
-            SELECT count(DISTINCT t.id) AS transactions,
-                coalesce(sum(-e.amount) FILTER (WHERE e.account = 'card'), 0) AS card,
-                coalesce(sum(-e.amount) FILTER (WHERE e.amount < 0 AND e.account = 'wallet'), 0)
-                    AS wallet,
-                coalesce(sum(e.amount) FILTER (WHERE e.amount > 0 AND e.account = 'wallet'), 0)
-                    AS shared,
-                coalesce(sum(e.amount) FILTER (WHERE e.account = 'late_fee'), 0) AS late_fee,
-                coalesce(sum(e.amount) FILTER (WHERE e.account = 'revenue'), 0) AS revenue
-            FROM wallets_ledgertransaction t JOIN wallets_ledgerentry e ON e.transaction_id = t.id
-            WHERE t.charge_id = c.id AND t.kind = 'charge') posted ON true
-        WHERE {OF_CHARGE} AND c.status = 'succeeded' AND (
-            posted.transactions <> 1 OR posted.card <> c.external_amount
-            OR posted.wallet <> c.wallet_amount OR posted.late_fee <> c.late_fee
-            OR posted.shared + posted.revenue + posted.late_fee <> c.amount
-            OR posted.shared <> (SELECT coalesce(sum((s->>'amount')::bigint), 0)
-                                 FROM jsonb_array_elements(c.split_shares) s))""",
     "a charge that has not succeeded is not in the ledger": f"""
         SELECT c.id, c.status FROM charges_charge c
         JOIN wallets_ledgertransaction t ON t.charge_id = c.id
@@ -57,16 +40,6 @@ INVARIANTS = {
             OR c.external_refunded <> said.external OR c.external_reversed <> lost.reversed
             OR c.wallet_refunded > c.wallet_amount
             OR c.external_refunded + c.external_reversed > c.external_amount)""",
-    "a refund is posted once, and taken back once if it failed later": f"""
-        SELECT r.id, r.status, posted.* FROM charges_refund r LEFT JOIN LATERAL (
-            SELECT count(DISTINCT t.id) FILTER (WHERE t.kind = 'refund') AS refunds,
-                count(DISTINCT t.id) FILTER (WHERE t.kind = 'refund_failed') AS failures,
-                coalesce(sum(e.amount) FILTER (WHERE e.account = 'card'), 0) AS card
-            FROM wallets_ledgertransaction t JOIN wallets_ledgerentry e ON e.transaction_id = t.id
-            WHERE t.refund_id = r.id) posted ON true
-        WHERE {OF_REFUND} AND (posted.refunds <> (r.succeeded_at IS NOT NULL)::int
-            OR posted.failures <> (r.succeeded_at IS NOT NULL AND r.status = 'failed')::int
-            OR posted.card <> CASE r.status WHEN 'succeeded' THEN r.external_amount ELSE 0 END)""",
     "nobody gives back more than their share, and all of it when all went back": f"""
         SELECT c.id, s->>'recipient' AS recipient, given.amount FROM charges_charge c
         CROSS JOIN LATERAL jsonb_array_elements(c.split_shares) s
@@ -75,8 +48,9 @@ INVARIANTS = {
                 SELECT jsonb_array_elements(r.split_reversals) AS x FROM charges_refund r
                 WHERE r.charge_id = c.id AND r.status = 'succeeded'
                 UNION ALL
-                SELECT jsonb_array_elements(d.split_reversals) FROM charges_dispute d
-                WHERE d.charge_id = c.id AND d.external_leg > 0) back
+                SELECT jsonb_array_elements(a.split_reversals) FROM charges_disputeallocation a
+                JOIN charges_dispute d ON d.id = a.dispute_id
+                WHERE d.charge_id = c.id AND a.reversed_at IS NULL) back
             WHERE x->>'recipient' = s->>'recipient') given ON true
         LEFT JOIN LATERAL (
             SELECT count(*) AS pending FROM charges_refund r
@@ -91,20 +65,15 @@ INVARIANTS = {
                 SELECT r.late_fee_reversed AS late_fee FROM charges_refund r
                 WHERE r.charge_id = c.id AND r.status = 'succeeded'
                 UNION ALL
-                SELECT d.late_fee_reversed FROM charges_dispute d
-                WHERE d.charge_id = c.id AND d.external_leg > 0) back) given ON true
+                SELECT a.late_fee_reversed FROM charges_disputeallocation a
+                JOIN charges_dispute d ON d.id = a.dispute_id
+                WHERE d.charge_id = c.id AND a.reversed_at IS NULL) back) given ON true
         LEFT JOIN LATERAL (
             SELECT count(*) AS pending FROM charges_refund r
             WHERE r.charge_id = c.id AND r.status = 'pending') open ON true
         WHERE {OF_CHARGE} AND c.late_fee > 0 AND (given.late_fee > c.late_fee
             OR (open.pending = 0 AND given.late_fee <> c.late_fee
                 AND c.wallet_refunded + c.external_refunded + c.external_reversed = c.amount))""",
-    "a lost dispute is in the ledger once, as it says": f"""
-        SELECT d.id, d.external_leg, posted.card FROM charges_dispute d LEFT JOIN LATERAL (
-            SELECT coalesce(sum(e.amount) FILTER (WHERE e.account = 'card'), 0) AS card
-            FROM wallets_ledgertransaction t JOIN wallets_ledgerentry e ON e.transaction_id = t.id
-            WHERE t.dispute_id = d.id AND t.kind = 'dispute') posted ON true
-        WHERE {OF_DISPUTE} AND posted.card <> d.external_leg""",
     "of a charge whose part was reopened nothing is kept, unless it came back later": f"""
         SELECT c.id, c.amount, c.reopened_at FROM charges_charge c
         WHERE {OF_CHARGE} AND c.reopened_at IS NOT NULL
@@ -114,6 +83,32 @@ INVARIANTS = {
             AND NOT EXISTS (SELECT 1 FROM charges_dispute d
                             WHERE d.charge_id = c.id AND d.status = 'won'
                             AND d.updated_at >= c.reopened_at)""",
+    "a dispute has what its movements and allocations say": f"""
+        SELECT d.id, d.withdrawn, d.external_leg, moved.amount AS moved, borne.amount AS borne
+        FROM charges_dispute d
+        LEFT JOIN (SELECT dispute_id, sum(amount) AS amount FROM charges_disputemovement
+                   GROUP BY dispute_id) moved ON moved.dispute_id = d.id
+        LEFT JOIN (SELECT dispute_id, sum(amount) AS amount FROM charges_disputeallocation
+                   WHERE reversed_at IS NULL GROUP BY dispute_id) borne ON borne.dispute_id = d.id
+        WHERE {OF_DISPUTE} AND (d.withdrawn <> coalesce(moved.amount, 0)
+            OR d.external_leg <> coalesce(borne.amount, 0))""",
+    "a lost dispute is borne while the card leg lasts, and no other is": f"""
+        SELECT d.id, d.status, d.withdrawn, d.external_leg FROM charges_dispute d
+        JOIN charges_charge c ON c.id = d.charge_id
+        WHERE {OF_DISPUTE} AND (d.external_leg > greatest(d.withdrawn, 0)
+            OR d.external_leg > 0 AND (d.status <> 'lost' OR d.currency <> c.currency)
+            OR d.status = 'lost' AND d.currency = c.currency
+                AND d.external_leg < least(d.withdrawn, d.amount)
+                AND c.external_refunded + c.external_reversed < c.external_amount)""",
+    "a dispute was told when it began and when it closed": f"""
+        SELECT c.id, said.begun, said.closed, told.disputed, told.closed AS told_closed
+        FROM (SELECT d.charge_id AS id, count(*) AS begun, count(d.closed_at) AS closed
+              FROM charges_dispute d WHERE {OF_DISPUTE} GROUP BY d.charge_id) said
+        JOIN charges_charge c USING (id) LEFT JOIN LATERAL (
+            SELECT count(*) FILTER (WHERE e.type = 'charge.disputed') AS disputed,
+                count(*) FILTER (WHERE e.type = 'charge.dispute_closed') AS closed
+            FROM webhooks_event e WHERE e.resource_id = c.id) told ON true
+        WHERE told.disputed < said.begun OR told.closed < said.closed""",
     "a pending refund is found by a sweep or by staff": f"""
         SELECT r.id FROM charges_refund r WHERE {OF_REFUND} AND r.status = 'pending'
             AND r.next_attempt_at IS NULL AND r.needs_review = ''""",

@@ -27,6 +27,7 @@ REGISTRY = frozenset(
         "refund.after_call",
         "refund.before_settle_commits",
         "refund.after_settle",
+        "adoption.after_reserved",
     }
 )
 

@@ -1,4 +1,4 @@
-"""Steps of giving back what a charge collected: refunds, their failures, lost disputes.
+"""Steps of giving back what a charge collected: refunds, lost disputes, and their undoing.
 
 What goes back is the charge's posting in reverse and in proportion: recipients give back their
 part, what their wallets no longer have is `receivable` from them, the rest is the partner's
@@ -8,13 +8,14 @@ revenue. The caller has locked the charge.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, TypedDict
 from uuid import UUID
 
 from charges import splits
-from charges.models import Charge, Dispute, Refund, RefundStatus
+from charges.models import Charge, DisputeAllocation, Refund, RefundStatus
 from partners.actors import Actor
 from wallets import ledger
 from wallets.ledger import Line, Posting, WalletKey
@@ -23,6 +24,26 @@ from wallets.models import Account, Kind, Wallet
 Wallets = dict[WalletKey, Wallet]
 LATE_FEE = ""
 """Stands beside recipients, whose ids are never empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """What goes back of a charge, in minor units: `external` of the card leg, against `account`,
+    and `wallet` into the customer's wallet; and the fact that it is posted as.
+    """
+
+    kind: Kind
+    external: int
+    wallet: int = 0
+    account: Account = Account.CARD
+    refund_id: UUID | None = None
+    dispute_id: UUID | None = None
+    source_id: UUID | None = None
+    description: str = ""
+
+    @property
+    def amount(self) -> int:
+        return self.external + self.wallet
 
 
 class GivenBack(NamedTuple):
@@ -40,90 +61,71 @@ class Reversal(TypedDict):
     receivable: int
 
 
-def give_back(
-    charge: Charge,
-    *,
-    to_card: int,
-    to_wallet: int,
-    kind: Kind,
-    refund_id: UUID | None = None,
-    dispute_id: UUID | None = None,
-    description: str = "",
-    by: Actor,
-    now: datetime,
-) -> GivenBack:
+def give_back(charge: Charge, back: Return, *, by: Actor, now: datetime) -> GivenBack:
     """The ledger says that so much went back; returns what was given for it."""
     wallets = _lock(charge)
     available = Counter({key: wallet.available for key, wallet in wallets.items()})
-    lines = [Line(Account.CARD, to_card)] if to_card else []
-    if to_wallet:
+    lines = [Line(back.account, back.external)]
+    if back.wallet:
         payer = (charge.partner_id, charge.customer_id)
-        lines.append(Line(Account.WALLET, to_wallet, wallets[payer]))
-        available[payer] += to_wallet
-    reversals, late_fee = _reversals(charge, to_card + to_wallet, available)
-    for reversal in reversals:
-        if taken := reversal["amount"] - reversal["receivable"]:
-            wallet = wallets[charge.partner_id, reversal["recipient"]]
-            lines.append(Line(Account.WALLET, -taken, wallet))
-    receivable = sum(reversal["receivable"] for reversal in reversals)
-    shared = sum(reversal["amount"] for reversal in reversals)
-    revenue = to_card + to_wallet - shared - late_fee
-    lines += _rest(-receivable, -late_fee, -revenue)
-    posting = Posting(
-        partner_id=charge.partner_id,
-        kind=kind,
-        currency=charge.currency,
-        lines=lines,
-        description=description,
-        charge_id=charge.id,
-        refund_id=refund_id,
-        dispute_id=dispute_id,
-    )
-    ledger.post([posting], by=by, now=now)
-    return GivenBack(reversals, late_fee)
+        lines.append(Line(Account.WALLET, back.wallet, wallets[payer]))
+        available[payer] += back.wallet
+    given = _reversals(charge, back.amount, available)
+    for reversal in given.reversals:
+        wallet = wallets[charge.partner_id, reversal["recipient"]]
+        lines.append(Line(Account.WALLET, reversal["receivable"] - reversal["amount"], wallet))
+        lines.append(Line(Account.RECEIVABLE, -reversal["receivable"], wallet))
+    lines.append(Line(Account.LATE_FEE, -given.late_fee))
+    lines.append(Line(Account.REVENUE, -_revenue(back, given)))
+    _post(charge, back, lines, by, now)
+    return given
 
 
-def take_back(charge: Charge, refund: Refund, *, by: Actor, now: datetime) -> None:
-    """The refund's posting is undone: the card's issuer has sent its part back to us.
+def take_back(charge: Charge, back: Return, given: GivenBack, *, by: Actor, now: datetime) -> None:
+    """What was given back is undone: the money of the card leg is here again.
 
-    What the customer's wallet no longer has of its part is `receivable` from the customer.
+    Recipients have their part again, less what they still owe of it. What the customer's wallet no
+    longer has of its part is `receivable` from the customer.
     """
     wallets = _lock(charge)
-    lines = [Line(Account.CARD, -refund.external_amount)] if refund.external_amount else []
-    for reversal in refund.split_reversals:
-        if given := reversal["amount"] - reversal["receivable"]:
-            wallet = wallets[charge.partner_id, reversal["recipient"]]
-            lines.append(Line(Account.WALLET, given, wallet))
-    receivable = sum(reversal["receivable"] for reversal in refund.split_reversals)
-    shared = sum(reversal["amount"] for reversal in refund.split_reversals)
-    revenue = refund.amount - shared - refund.late_fee_reversed
-    if refund.wallet_amount:
+    lines = [Line(back.account, -back.external)]
+    for reversal in given.reversals:
+        wallet = wallets[charge.partner_id, reversal["recipient"]]
+        owed = min(reversal["receivable"], wallet.receivable)
+        lines.append(Line(Account.WALLET, reversal["amount"] - owed, wallet))
+        lines.append(Line(Account.RECEIVABLE, owed, wallet))
+    if back.wallet:
         payer = wallets[charge.partner_id, charge.customer_id]
-        gained = sum(line.amount for line in lines if line.wallet is payer)
-        taken = min(payer.available + gained, refund.wallet_amount)
-        receivable -= refund.wallet_amount - taken
-        lines += [Line(Account.WALLET, -taken, payer)] if taken else []
-    lines += _rest(receivable, refund.late_fee_reversed, revenue)
+        gained = sum(
+            line.amount for line in lines if line.account == Account.WALLET and line.wallet is payer
+        )
+        taken = min(payer.available + gained, back.wallet)
+        lines.append(Line(Account.WALLET, -taken, payer))
+        lines.append(Line(Account.RECEIVABLE, taken - back.wallet, payer))
+    lines.append(Line(Account.LATE_FEE, given.late_fee))
+    lines.append(Line(Account.REVENUE, _revenue(back, given)))
+    _post(charge, back, lines, by, now)
+
+
+def _revenue(back: Return, given: GivenBack) -> int:
+    """What falls to the partner."""
+    shared = sum(reversal["amount"] for reversal in given.reversals)
+    return back.amount - shared - given.late_fee
+
+
+def _post(charge: Charge, back: Return, lines: Iterable[Line], by: Actor, now: datetime) -> None:
     posting = Posting(
         partner_id=charge.partner_id,
-        kind=Kind.REFUND_FAILED,
+        kind=back.kind,
         currency=charge.currency,
-        lines=lines,
-        description=refund.failure_message,
+        lines=[line for line in lines if line.amount],
+        description=back.description,
         charge_id=charge.id,
-        refund_id=refund.id,
+        refund_id=back.refund_id,
+        dispute_id=back.dispute_id,
+        source_id=back.source_id,
     )
     ledger.post([posting], by=by, now=now)
-
-
-def _rest(receivable: int, late_fee: int, revenue: int) -> list[Line]:
-    """What falls to the partner's own accounts; no line for nothing."""
-    amounts = (
-        (Account.RECEIVABLE, receivable),
-        (Account.LATE_FEE, late_fee),
-        (Account.REVENUE, revenue),
-    )
-    return [Line(account, amount) for account, amount in amounts if amount]
 
 
 def _lock(charge: Charge) -> Wallets:
@@ -155,11 +157,9 @@ def _reversals(charge: Charge, amount: int, available: Counter[WalletKey]) -> Gi
 def _so_far(charge: Charge) -> tuple[int, Counter[str]]:
     """What went back before by the ledger, what each recipient gave back for it, and LATE_FEE."""
     refunds = Refund.objects.filter(charge=charge, status=RefundStatus.SUCCEEDED)
-    disputes = Dispute.objects.filter(charge=charge, external_leg__gt=0)
-    posted = [
-        *refunds.values_list("amount", "split_reversals", "late_fee_reversed"),
-        *disputes.values_list("external_leg", "split_reversals", "late_fee_reversed"),
-    ]
+    lost = DisputeAllocation.objects.filter(dispute__charge=charge, reversed_at=None)
+    given = ("amount", "split_reversals", "late_fee_reversed")
+    posted = [*refunds.values_list(*given), *lost.values_list(*given)]
     given_back: Counter[str] = Counter()
     for _, reversals, late_fee in posted:
         given_back[LATE_FEE] += late_fee

@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 from charges import splits
 from charges.declines import Category
-from charges.models import Charge, ChargeStatus, RefundStatus, RefundTo
+from charges.models import Charge, ChargeStatus, Origin, RefundStatus, RefundTo
 from partners.serializers import (
     Body,
     FlagField,
@@ -259,6 +259,7 @@ class RefundResource(Resource):
     currency = serializers.CharField()
     status = serializers.ChoiceField(choices=RefundStatus.choices)
     refund_to = serializers.ChoiceField(choices=RefundTo.choices)
+    origin = serializers.ChoiceField(choices=Origin.choices)
     external_amount = MoneyField()
     wallet_amount = MoneyField()
     external_refund_id = serializers.CharField(allow_null=True)

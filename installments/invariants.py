@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from wallets import money
 from wallets.invariants import OF_PARTNER
 
 OF_ORDER = OF_PARTNER.replace("w.", "o.")
+DIGITS = ", ".join(f"('{code}', {digits})" for code, digits in money.currencies().items())
 
 INVARIANTS = {
     "installments sum to the order": f"""
@@ -75,6 +77,35 @@ INVARIANTS = {
         JOIN installments_installmentorder o ON o.id = i.order_id
         WHERE {OF_ORDER} AND o.status IN ('canceled', 'written_off')
             AND i.status IN ('pending', 'overdue', 'failed')""",
+    "the shares of an order's parts are the order's": f"""
+        SELECT asked.id, asked.recipient, asked.amount, coalesce(given.amount, 0) AS given
+        FROM (
+            SELECT o.id, s->>'recipient' AS recipient,
+                coalesce((s->>'amount')::numeric * power(10::numeric, x.digits),
+                    floor(o.amount * (s->>'percentage')::numeric / 100)) AS amount
+            FROM installments_installmentorder o
+            JOIN (VALUES {DIGITS}) x (currency, digits) ON x.currency = o.currency
+            CROSS JOIN LATERAL jsonb_array_elements(o.split_instructions) s
+            WHERE {OF_ORDER}) asked
+        LEFT JOIN (
+            SELECT i.order_id, s->>'recipient' AS recipient, sum((s->>'amount')::bigint) AS amount
+            FROM installments_installment i
+            CROSS JOIN LATERAL jsonb_array_elements(i.split_shares) s
+            GROUP BY i.order_id, s->>'recipient') given
+            ON given.order_id = asked.id AND given.recipient = asked.recipient
+        WHERE asked.amount <> coalesce(given.amount, 0)""",
+    "an order that is paid in full is collected no more": f"""
+        SELECT o.id, o.status, o.amount FROM installments_installmentorder o
+        WHERE {OF_ORDER} AND o.status IN ('active', 'paused') AND o.amount_paid = o.amount""",
+    "what was paid or completed was told": f"""
+        SELECT o.id, o.status FROM installments_installment o
+        LEFT JOIN webhooks_event e ON e.resource_id = o.id AND e.type = 'installment.paid'
+        WHERE {OF_ORDER} AND o.status = 'paid' AND e.id IS NULL
+        UNION ALL
+        SELECT o.id, o.status FROM installments_installmentorder o
+        LEFT JOIN webhooks_event e ON e.resource_id = o.id
+            AND e.type = 'installment_order.completed'
+        WHERE {OF_ORDER} AND o.status = 'completed' AND e.id IS NULL""",
     "only installments of active orders wait to be collected": f"""
         SELECT i.id, o.status, i.next_attempt_at FROM installments_installment i
         JOIN installments_installmentorder o ON o.id = i.order_id

@@ -53,6 +53,10 @@ KIND_COLOURS = {
     Kind.REFUND.value: WARNING,
     Kind.REFUND_FAILED.value: DANGER,
     Kind.DISPUTE.value: DANGER,
+    Kind.DISPUTE_REVERSED.value: SUCCESS,
+    Kind.DISPUTE_FUNDS.value: WARNING,
+    Kind.DISPUTE_FEE.value: WARNING,
+    Kind.NETTING.value: INFO,
     Kind.ADJUSTMENT.value: WARNING,
 }
 BETWEEN = re.compile(r"(?<=[A-Z])(?=[0-9])")
@@ -118,6 +122,10 @@ WALLET = column(
     "wallet",
     lambda entry: link("wallet", entry.wallet_id, entry.wallet and entry.wallet.customer_id),
 )
+OWED_BY = column(
+    "owed by",
+    lambda entry: link("wallet", entry.owed_by_id, entry.owed_by and entry.owed_by.customer_id),
+)
 ENTRY_AMOUNTS = [amount("amount"), amount("balance_before"), amount("balance_after")]
 
 
@@ -171,7 +179,7 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
         "id", POSTED_KIND, "account", WALLET, *ENTRY_AMOUNTS, TRANSACTION,
         POSTED_FOR, POSTED_AT,
     ]  # fmt: skip
-    list_select_related = ["transaction__partner", "wallet"]
+    list_select_related = ["transaction__partner", "wallet", "owed_by"]
     list_filter = [
         ("transaction__partner", BY_PARTNER[1]),
         ("account", ChoicesCheckboxFilter),
@@ -182,7 +190,7 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     search_fields = ["wallet__customer_id", "transaction__reference"]
     id_fields = ["transaction_id", "wallet_id", "transaction__charge_id"]
     fieldsets = [
-        (None, {"fields": ["id", POSTED_KIND, "account", WALLET, TRANSACTION, POSTED_AT]}),
+        (None, {"fields": ["id", POSTED_KIND, "account", WALLET, OWED_BY, TRANSACTION, POSTED_AT]}),
         ("Money", {"fields": ENTRY_AMOUNTS}),
     ]
 
@@ -190,8 +198,8 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
 class EntryInline(ReadOnlyInline):
     model = LedgerEntry
     verbose_name_plural = "entries (they sum to zero)"
-    fields = ["account", WALLET, *ENTRY_AMOUNTS]
-    list_select_related = ["transaction", "wallet"]
+    fields = ["account", WALLET, OWED_BY, *ENTRY_AMOUNTS]
+    list_select_related = ["transaction", "wallet", "owed_by"]
     ordering = ["id"]
 
 
@@ -218,7 +226,7 @@ class LedgerTransactionAdmin(ReadOnlyAdmin):
 
 @admin.register(Wallet)
 class WalletAdmin(ReadOnlyAdmin):
-    AMOUNTS = [amount("balance"), amount("held")]
+    AMOUNTS = [amount("balance"), amount("held"), amount("receivable")]
     AVAILABLE = column("available", lambda row: _unbroken(row.available, row.currency))
     list_display = [CUSTOMER, *AMOUNTS, AVAILABLE, STATE, PARTNER, "updated_at"]
     list_filter = [BY_PARTNER, CurrencyFilter, ("is_active", BooleanRadioFilter), BY_PERIOD]
@@ -236,5 +244,12 @@ class WalletAdmin(ReadOnlyAdmin):
             title="Ledger of this wallet",
             columns=["id", POSTED_KIND, *ENTRY_AMOUNTS, DESCRIPTION, TRANSACTION, POSTED_AT],
             rows=lambda wallet_id: Q(wallet_id=wallet_id),
-        )
+        ),
+        related(
+            LedgerEntry,
+            LedgerEntryAdmin,
+            title="Owed by this wallet: negative is owed, positive is owed no more",
+            columns=["id", POSTED_KIND, amount("amount"), DESCRIPTION, TRANSACTION, POSTED_AT],
+            rows=lambda wallet_id: Q(owed_by_id=wallet_id),
+        ),
     ]

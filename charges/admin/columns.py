@@ -60,6 +60,7 @@ OUTCOME_COLOURS = {
     Outcome.DECLINED.value: DANGER,
     Outcome.REFUSED.value: DANGER,
     Outcome.REQUIRES_ACTION.value: WARNING,
+    Outcome.REFUSED_FOR_NOW.value: WARNING,
     Outcome.UNKNOWN.value: WARNING,
     Outcome.NOT_UNDERSTOOD.value: DANGER,
     Outcome.DIFFERS.value: DANGER,
@@ -95,8 +96,13 @@ def shares(row: Any) -> SafeString | None:
 
 
 def reversals(row: Any) -> SafeString | None:
-    """Who gave back how much, a line each; None when nobody did."""
-    return _lines(row, row.split_reversals)
+    """Who gave back how much, and owes how much of it, a line each; None when nobody did."""
+    given = [part | {"amount": part["amount"] - part["receivable"]} for part in row.split_reversals]
+    owed = [
+        {"recipient": f"{part['recipient']} owes", "amount": part["receivable"]}
+        for part in row.split_reversals
+    ]
+    return _lines(row, [part for part in (*given, *owed) if part["amount"]])
 
 
 def _lines(row: Any, parts: list[dict[str, Any]]) -> SafeString | None:

@@ -26,6 +26,7 @@ from partners.staff import (
     PARTNER,
     CaseFilter,
     ReadOnlyAdmin,
+    column,
     line,
     related,
 )
@@ -33,6 +34,7 @@ from wallets.admin import (
     BY_AMOUNT,
     CurrencyFilter,
     amount,
+    amount_text,
 )
 
 PARTS = [amount("external_amount", "to the card"), amount("wallet_amount", "into the wallet")]
@@ -52,7 +54,8 @@ class RefundAdmin(ReadOnlyAdmin):
         "created_at",
     ]
     list_filter = [
-        BY_PARTNER, BY_STATUS, ("refund_to", ChoicesCheckboxFilter), ReviewFilter, CurrencyFilter,
+        BY_PARTNER, BY_STATUS, ("refund_to", ChoicesCheckboxFilter),
+        ("origin", ChoicesCheckboxFilter), ReviewFilter, CurrencyFilter,
         BY_AMOUNT, BY_PERIOD, ("succeeded_at", BY_PERIOD[1]),
     ]  # fmt: skip
     processor_fields = ["external_refund_id", "charge__external_charge_id"]
@@ -60,7 +63,7 @@ class RefundAdmin(ReadOnlyAdmin):
     id_fields = ["id", "charge_id"]
     fieldsets = [
         (None, {"fields": ["id", STATUS, CHARGE, "reason", PARTNER]}),
-        ("Money", {"fields": [amount("amount"), *PARTS, "refund_to", REVERSALS]}),
+        ("Money", {"fields": [amount("amount"), *PARTS, "refund_to", "origin", REVERSALS]}),
         (
             "At the processor",
             {"fields": ["external_refund_id", "attempts", "next_attempt_at", "needs_review"]},
@@ -121,7 +124,17 @@ class DisputeAdmin(ReadOnlyAdmin):
             None,
             {"fields": ["id", "external_id", STATUS, "reason", CHARGE, PARTNER, "needs_review"]},
         ),
-        ("Money", {"fields": [amount("amount"), amount("external_leg", "reversed"), REVERSALS]}),
+        (
+            "Money",
+            {
+                "fields": [
+                    amount("amount"),
+                    amount("withdrawn", "with the bank"),
+                    amount("external_leg", "borne by the card leg"),
+                    column("loss", lambda row: amount_text(row.loss, row.currency)),
+                ]
+            },
+        ),
         ("Times", {"fields": ["opened_at", "evidence_due_at", "closed_at", "updated_at"]}),
     ]
     change_form_datasets = [

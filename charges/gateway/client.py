@@ -64,6 +64,10 @@ class CustomerGone(Refused):
     """The processor has no such customer (any more, or in this account and mode)."""
 
 
+class RefusedForNow(Refused):
+    """The request works once something of ours changes there: no fault of the request."""
+
+
 class Declined(Exception):
     """A card error; `intent` is the intent that it left behind, as Stripe sent it."""
 
@@ -93,7 +97,8 @@ def client() -> stripe.StripeClient:
 def ask(question: Callable[[], Any]) -> Any:
     """What Stripe answers.
 
-    Raises Declined, Refused, CustomerGone, NotExecuted, NotUnderstood, OutcomeUnknown.
+    Raises Declined, Refused, CustomerGone, RefusedForNow, NotExecuted, NotUnderstood,
+    OutcomeUnknown.
     """
     try:
         return question()
@@ -154,15 +159,23 @@ def _unknown(error: Exception) -> OutcomeUnknown:
     return OutcomeUnknown(words, is_answered=status is not None)
 
 
+PASSING = {"balance_insufficient"}
+"""Codes of refusals that another day may not have: https://docs.stripe.com/error-codes."""
+
+
 def _invalid(error: stripe.InvalidRequestError) -> Exception:
     if error.http_status == 409:
         return NotExecuted(BUSY)
     if error.code == "payment_intent_unexpected_state":
         return OutcomeUnknown(str(error), is_answered=True)
     message = printable(error.user_message or str(error))
-    is_about_customer = (error.code, error.param) == ("resource_missing", "customer")
-    kind = CustomerGone if is_about_customer else Refused
-    return kind(printable(error.code or "invalid_request"), message)
+    return _refusal(error)(printable(error.code or "invalid_request"), message)
+
+
+def _refusal(error: stripe.InvalidRequestError) -> type[Refused]:
+    if (error.code, error.param) == ("resource_missing", "customer"):
+        return CustomerGone
+    return RefusedForNow if error.code in PASSING else Refused
 
 
 def units(minor: int, currency: str) -> int:

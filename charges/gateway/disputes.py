@@ -22,6 +22,19 @@ from charges.gateway.client import (
 
 
 @dataclass(frozen=True, slots=True)
+class CardMovement:
+    """A balance transaction of a dispute: `amount` was taken by the bank, in minor units of the
+    dispute's currency (negative: given back), and `fee` by Stripe, in those of its own.
+    """
+
+    id: str
+    amount: int
+    fee: int
+    fee_currency: str
+    happened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class CardDispute:
     """A Dispute at Stripe as far as we need it; amounts in our minor units, currency upper-case."""
 
@@ -33,6 +46,7 @@ class CardDispute:
     reason: str
     created_at: datetime
     evidence_due_at: datetime | None
+    movements: tuple[CardMovement, ...]
 
 
 def retrieve(dispute_id: str) -> CardDispute:
@@ -50,15 +64,40 @@ def _read(raw: Any) -> CardDispute:
         data = plain(raw)
         due_by = (data.get("evidence_details") or {}).get("due_by")
         currency = str(data["currency"]).upper()
+        amount = _minor(data["amount"], currency)
+        moved = (_movement(plain(one), amount, currency) for one in data["balance_transactions"])
         return CardDispute(
             id=str(data["id"]),
             status=printable(data["status"])[:32],
-            amount=card_money.from_processor(int(data["amount"]), currency),
+            amount=amount,
             currency=currency,
             intent_id=str(data.get("payment_intent") or ""),
             reason=printable(data.get("reason"))[:64],
             created_at=datetime.fromtimestamp(int(data["created"]), UTC),
             evidence_due_at=datetime.fromtimestamp(int(due_by), UTC) if due_by else None,
+            movements=tuple(sorted(moved, key=lambda movement: movement.happened_at)),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise NotUnderstood(printable(f"An answer that is no Dispute: {error}")) from error
+
+
+def _movement(data: dict[str, Any], disputed: int, currency: str) -> CardMovement:
+    """One that was settled in another currency than the dispute moves all of it, whatever
+    the day's rate made of it: https://docs.stripe.com/currencies/conversions.
+    """
+    settled = str(data["currency"]).upper()
+    given = _minor(data["amount"], settled)
+    if settled != currency:
+        given = disputed * ((given > 0) - (given < 0))
+    return CardMovement(
+        id=str(data["id"]),
+        amount=-given,
+        fee=_minor(data.get("fee") or 0, settled),
+        fee_currency=settled,
+        happened_at=datetime.fromtimestamp(int(data["created"]), UTC),
+    )
+
+
+def _minor(amount: Any, currency: str) -> int:
+    """Stripe's amount in our minor units of the currency."""
+    return card_money.from_processor(int(amount), currency)

@@ -37,6 +37,7 @@ class CardRefund:
     currency: str
     intent_id: str
     refund_id: str
+    reason: str = ""
     failure_reason: str = ""
 
     @property
@@ -92,6 +93,7 @@ def _read(raw: Any) -> CardRefund:
             currency=currency,
             intent_id=str(data.get("payment_intent") or ""),
             refund_id=str((data.get("metadata") or {}).get("refund_id", "")),
+            reason=printable(data.get("reason"))[:500],
             failure_reason=printable(data.get("failure_reason")),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -13,7 +13,7 @@ from charges.models.charge import (
     Charge,
     ChargeStatus,
 )
-from charges.models.dispute import Dispute
+from charges.models.dispute import Dispute, DisputeAllocation, DisputeMovement
 from charges.models.record import (
     CardAttempt,
     EventSync,
@@ -22,7 +22,7 @@ from charges.models.record import (
     Resolution,
     Source,
 )
-from charges.models.refund import Refund, RefundStatus, RefundTo
+from charges.models.refund import Origin, Refund, RefundStatus, RefundTo
 
 __all__ = [
     "DISPUTE_OPEN",
@@ -32,7 +32,10 @@ __all__ = [
     "Charge",
     "ChargeStatus",
     "Dispute",
+    "DisputeAllocation",
+    "DisputeMovement",
     "EventSync",
+    "Origin",
     "Outcome",
     "PaymentMethod",
     "PaymentMethodQuerySet",

@@ -279,6 +279,11 @@ class Charge(models.Model):
         return "+".join(legs) or None
 
     @property
+    def card_left(self) -> int:
+        """Of the card leg, what neither refunds nor lost disputes have."""
+        return self.external_amount - self.external_refunded - self.external_reversed
+
+    @property
     def revenue(self) -> int:
         """What is left to the partner, the late fee apart."""
         shared = sum(int(share["amount"]) for share in self.split_shares)

@@ -1,4 +1,4 @@
-"""A dispute of a charge's card leg, in the processor's words."""
+"""A dispute of a charge's card leg, in the processor's words, and the money that it moved."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ class Dispute(models.Model):
     """The cardholder asks the bank for the money back.
 
     `status` is Stripe's (docs.stripe.com/api/disputes/object): `warning_…` is an inquiry, which
-    moves no money; `lost` is in the ledger, with what it reversed of the card leg.
+    moves no money. `withdrawn` is what the bank has of it now; once it is `lost`, those who had
+    shares in the card leg bear `external_leg` of that, and the rest is `loss`.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -26,11 +27,12 @@ class Dispute(models.Model):
     status = models.CharField(max_length=32)
     reason = models.CharField(max_length=64, blank=True)
     evidence_due_at = models.DateTimeField(null=True, blank=True)
+    withdrawn = models.BigIntegerField(
+        default=0, help_text="What the bank has taken and not given back."
+    )
     external_leg = models.BigIntegerField(
         default=0, help_text="Of the card leg, what losing it took."
     )
-    split_reversals = models.JSONField(default=list)
-    late_fee_reversed = models.BigIntegerField(default=0)
     needs_review = models.CharField(max_length=300, blank=True)
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
@@ -63,3 +65,57 @@ class Dispute(models.Model):
     @property
     def is_inquiry(self) -> bool:
         return self.status.startswith("warning_")
+
+    @property
+    def loss(self) -> int:
+        """What the bank has and nobody bears: for as long as the dispute is open, all of it."""
+        return self.withdrawn - self.external_leg
+
+
+class DisputeMovement(models.Model):
+    """What the bank took for a dispute, or gave back: a balance transaction of Stripe's.
+
+    `amount` is in minor units of the dispute's currency, negative when it was given back; `fee` in
+    those of its own currency, negative when it was returned.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    dispute = models.ForeignKey(Dispute, on_delete=models.PROTECT, related_name="movements")
+    external_id = models.CharField(max_length=255, unique=True, help_text="Stripe's txn_…")
+    amount = models.BigIntegerField()
+    fee = models.BigIntegerField(default=0)
+    fee_currency = models.CharField(max_length=3)
+    happened_at = models.DateTimeField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return self.external_id
+
+
+class DisputeAllocation(models.Model):
+    """How much of a lost dispute those bear who had shares in the card leg, and who bears what.
+
+    It is undone (`reversed_at`) when the bank gives the money back, or a refund takes its place.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    dispute = models.ForeignKey(Dispute, on_delete=models.PROTECT, related_name="allocations")
+    amount = models.BigIntegerField()
+    split_reversals = models.JSONField(default=list)
+    late_fee_reversed = models.BigIntegerField(default=0)
+    created_at = models.DateTimeField()
+    reversed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(amount__gt=0), name="charges_disputeallocation_amount"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)

@@ -23,6 +23,7 @@ class Outcome(models.TextChoices):
     CANCELED = "canceled"
     REFUSED = "refused"
     NOT_EXECUTED = "not_executed"
+    REFUSED_FOR_NOW = "refused_for_now"
     UNKNOWN = "unknown"
     NOT_UNDERSTOOD = "not_understood"
     DIFFERS = "differs"

@@ -28,6 +28,16 @@ class RefundTo(models.TextChoices):
     WALLET = "wallet"
 
 
+class Origin(models.TextChoices):
+    """Who made it: a partner by the API, staff, or somebody at the processor (its dashboard, a
+    fraud warning), whose refunds are adopted.
+    """
+
+    API = "api"
+    STAFF = "staff"
+    PROCESSOR = "processor"
+
+
 S = RefundStatus
 # A refund that succeeded may fail later: the card's issuer sends the money back.
 SOURCES: dict[RefundStatus, list[RefundStatus]] = {
@@ -60,6 +70,7 @@ class Refund(models.Model):
     amount = models.BigIntegerField()
     currency = models.CharField(max_length=3)
     refund_to = models.CharField(max_length=8, choices=RefundTo.choices)
+    origin = models.CharField(max_length=16, choices=Origin.choices, default=Origin.API)
     external_amount = models.BigIntegerField()
     wallet_amount = models.BigIntegerField()
     external_leg = models.BigIntegerField()
@@ -79,8 +90,8 @@ class Refund(models.Model):
     needs_review = models.CharField(max_length=300, blank=True)
     failure_code = models.CharField(max_length=64, blank=True)
     failure_message = models.CharField(max_length=500, blank=True)
-    idempotency_key = models.CharField(max_length=255)
-    fingerprint = models.CharField(max_length=64)
+    idempotency_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 -- unique
+    fingerprint = models.CharField(max_length=64, blank=True)
     actor = models.CharField(max_length=200)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
@@ -99,6 +110,11 @@ class Refund(models.Model):
                 fields=["external_refund_id"],
                 condition=Q(external_refund_id__isnull=False),
                 name="charges_refund_external_refund_id",
+            ),
+            models.CheckConstraint(
+                condition=Q(origin=Origin.PROCESSOR, external_refund_id__isnull=False)
+                | (~Q(origin=Origin.PROCESSOR) & Q(idempotency_key__isnull=False)),
+                name="charges_refund_has_its_name",
             ),
             models.CheckConstraint(
                 condition=Q(

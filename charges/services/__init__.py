@@ -1,5 +1,6 @@
 """Doors: what a partner, a person or a clock can ask of charges, refunds, disputes and cards."""
 
+from charges.services.adoption import hear_of_refund
 from charges.services.charging import (
     RECOVER_TASK,
     ChargeNotCancelable,
@@ -36,7 +37,6 @@ from charges.services.refunding import (
     WalletRequired,
     complete_due_refunds,
     complete_refund,
-    hear_of_refund,
     refund,
     rehearse_refund,
     unfinished_refunds,

@@ -20,11 +20,11 @@ from charges.gateway.client import NotExecuted, OutcomeUnknown, Refused
 from charges.gateway.inbound import Notice
 from charges.killpoints import killpoint
 from charges.models import Charge, ProcessorEvent, Source
+from charges.services.adoption import hear_of_refund
 from charges.services.card_news import hear_of_card, hear_of_customer, hear_of_setup
 from charges.services.disputes import hear_of_dispute
 from charges.services.draining import drain
 from charges.services.hearing import hear_of_intent
-from charges.services.refunding import hear_of_refund
 from partners import broker
 from partners.actors import Actor
 

@@ -31,9 +31,10 @@ from charges.models import (
     Refund,
     RefundStatus,
 )
-from charges.services.disputes import ChargeNotSettled, hear_of_dispute
+from charges.services.adoption import RefundUnderWay, hear_of_refund
+from charges.services.disputes import ChargeNotSettled, DisputeMoving, hear_of_dispute
 from charges.services.hearing import hear_of_intent
-from charges.services.refunding import hear_of_refund, named
+from charges.services.refunding import named
 from charges.services.reviews import record
 from partners.actors import Actor
 
@@ -118,7 +119,7 @@ def _compare_refunds(
             refund = _named(theirs)
             if refund:
                 seen.add(refund.id)
-            if difference := comparison.of_refund(refund, theirs):
+            if difference := _of_refund(refund, theirs):
                 yield difference
         report.refunds += len(batch)
         progress(len(batch))
@@ -130,21 +131,34 @@ def _compare_refunds(
 
 
 def _compare_disputes(since: datetime | None, report: Report) -> Iterator[Difference]:
-    """What callbacks should have told us; there are few, so one by one."""
+    """What callbacks should have told us, and what Stripe does not know; few, so one by one."""
+    seen: set[str] = set()
     for theirs in disputes.since(since):
         report.disputes += 1
-        if difference := _of_dispute(theirs):
+        seen.add(theirs.id)
+        if difference := _of_dispute(theirs.id, theirs):
+            yield difference
+    for external_id in _disputes(since).values_list("external_id", flat=True):
+        if external_id not in seen and (
+            difference := _of_dispute(external_id, _dispute(external_id))
+        ):
             yield difference
 
 
-def _of_dispute(theirs: CardDispute | Unreadable | None) -> Difference | None:
-    if theirs is None:
-        return None
-    dispute = Dispute.objects.filter(external_id=theirs.id).select_related("charge").first()
+def _of_dispute(external_id: str, theirs: CardDispute | Unreadable | None) -> Difference | None:
+    dispute = Dispute.objects.filter(external_id=external_id).select_related("charge").first()
     charge = dispute.charge if dispute else None
     if isinstance(theirs, CardDispute):
         charge = Charge.objects.filter(external_charge_id=theirs.intent_id).first()
     return comparison.of_dispute(charge, dispute, theirs)
+
+
+def _of_refund(refund: Refund | None, theirs: CardRefund | Unreadable | None) -> Difference | None:
+    """A refund that nobody made here is told with the charge that it is of, if that is ours."""
+    charge = None
+    if refund is None and isinstance(theirs, CardRefund):
+        charge = Charge.objects.filter(external_charge_id=theirs.intent_id).first()
+    return comparison.of_refund(refund, theirs, charge)
 
 
 def _named(theirs: CardRefund | Unreadable) -> Refund | None:
@@ -165,6 +179,11 @@ def _refunds(since: datetime | None) -> QuerySet[Refund]:
     rows = Refund.objects.filter(external_amount__gt=0)
     rows = rows.filter(Q(external_refund_id__isnull=False) | Q(status=RefundStatus.SUCCEEDED))
     return rows.filter(created_at__gte=since) if since else rows
+
+
+def _disputes(since: datetime | None) -> QuerySet[Dispute]:
+    rows = Dispute.objects.order_by("id")
+    return rows.filter(opened_at__gte=since) if since else rows
 
 
 def _charges_of(batch: list[Intent | Unreadable]) -> tuple[dict[str, Charge], dict[str, Charge]]:
@@ -218,10 +237,12 @@ def _batches(items: Iterable[T]) -> Iterator[list[T]]:
 def _look_again(difference: Difference, now: datetime) -> Difference | None:
     """The difference as it is now; None when it is gone, or somebody is at it."""
     if "dispute" in difference.kind:
-        return _of_dispute(_dispute(difference.external_id))
+        return _of_dispute(difference.external_id, _dispute(difference.external_id))
     if "refund" in difference.kind:
+        theirs = _refund(difference.external_id)
         refund = Refund.objects.filter(id=difference.refund_id or UUID(int=0)).first()
-        again = comparison.of_refund(refund, _refund(difference.external_id))
+        refund = refund or (_named(theirs) if theirs else None)
+        again = _of_refund(refund, theirs)
         is_under_way = refund is not None and attempts.is_under_way(refund, now)
     else:
         charge = Charge.objects.filter(id=difference.charge_id or UUID(int=0)).first()
@@ -234,15 +255,10 @@ def _repair(difference: Difference, by: Actor, now: datetime) -> Difference:
     """The safe difference is gone, and on record; others stay as they are."""
     if difference.kind not in comparison.SAFE or difference.charge_id is None:
         return difference
-    if "dispute" in difference.kind:
-        try:
-            hear_of_dispute(external_id=difference.external_id, by=by, now=now)
-        except ChargeNotSettled:
-            return difference
-    elif difference.refund_id is None:
-        hear_of_intent(intent_id=difference.external_id, by=by, now=now)
-    else:
-        hear_of_refund(external_id=difference.external_id, by=by, now=now)
+    try:
+        _settle(difference, by, now)
+    except (ChargeNotSettled, DisputeMoving, RefundUnderWay):
+        return difference
     if _look_again(difference, now):
         return difference
     with transaction.atomic(durable=True):
@@ -256,3 +272,13 @@ def _repair(difference: Difference, by: Actor, now: datetime) -> Difference:
             now=now,
         )
     return replace(difference, is_repaired=True)
+
+
+def _settle(difference: Difference, by: Actor, now: datetime) -> None:
+    """The doors of callbacks are told what was found."""
+    if "dispute" in difference.kind:
+        hear_of_dispute(external_id=difference.external_id, by=by, now=now)
+    elif "refund" in difference.kind:
+        hear_of_refund(external_id=difference.external_id, by=by, now=now)
+    else:
+        hear_of_intent(intent_id=difference.external_id, by=by, now=now)

@@ -10,15 +10,21 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.db import transaction
-from django.db.models import F
 
-from charges import backoff, collection, returns
+from charges import backoff, collection, losses, returns
 from charges.attempts import Conversation, contradiction
 from charges.gateway import refunds as card_refunds
-from charges.gateway.client import NotExecuted, NotUnderstood, OutcomeUnknown, Refused
+from charges.gateway.client import (
+    NotExecuted,
+    NotUnderstood,
+    OutcomeUnknown,
+    Refused,
+    RefusedForNow,
+)
 from charges.gateway.refunds import CardRefund
 from charges.killpoints import killpoint
-from charges.models import Charge, Dispute, Outcome, Refund, RefundStatus
+from charges.models import Charge, Origin, Outcome, Refund, RefundStatus
+from charges.returns import GivenBack, Return
 from charges.serializers import RefundResource
 from charges.services.asking import flag
 from partners.actors import Actor
@@ -37,6 +43,8 @@ def ask_processor(row: Refund, *, by: Actor, now: datetime) -> Refund:
         found = card_refunds.find(row, intent_id=intent_id) if row.attempts > 1 else None
         theirs = found or card_refunds.create(row, intent_id=intent_id)
         killpoint("refund.after_call")
+    except RefusedForNow as refusal:
+        return _put_off(row, refusal, conversation, now)
     except Refused as refusal:
         return _end(row, refusal.code, refusal.message, conversation, by=by, now=now)
     except NotExecuted as error:
@@ -74,9 +82,10 @@ def difference(row: Refund, theirs: CardRefund) -> str:
         "intent": row.charge.external_charge_id,
         "id": row.external_refund_id or theirs.id,
     }
+    is_made_there = row.origin == Origin.PROCESSOR  # it names no refund of ours
     said = {
         "amount": money.spoken(theirs.amount, theirs.currency),
-        "refund": theirs.refund_id,
+        "refund": str(row.id) if is_made_there else theirs.refund_id,
         "intent": theirs.intent_id,
         "id": theirs.id,
     }
@@ -104,19 +113,24 @@ def _settle(
 def succeed(charge: Charge, row: Refund, *, by: Actor, now: datetime) -> None:
     """The refund is in the ledger, with what recipients gave back, and told."""
     row.split_reversals, row.late_fee_reversed = returns.give_back(
-        charge,
-        to_card=row.external_amount,
-        to_wallet=row.wallet_amount,
-        kind=Kind.REFUND,
-        refund_id=row.id,
-        description=row.reason,
-        by=by,
-        now=now,
+        charge, _return(row, Kind.REFUND, row.reason), by=by, now=now
     )
     row.status, row.succeeded_at, row.updated_at = RefundStatus.SUCCEEDED, now, now
     row.next_attempt_at, row.needs_review = None, ""
+    row.failure_code = row.failure_message = ""
     row.save()
-    events.publish([collection.fact(charge, "charge.refunded")], by=by, now=now)
+    told = collection.fact(charge, "charge.refunded", refund=RefundResource.render(row))
+    events.publish([told], by=by, now=now)
+
+
+def _return(row: Refund, kind: Kind, description: str) -> Return:
+    return Return(
+        kind,
+        external=row.external_amount,
+        wallet=row.wallet_amount,
+        refund_id=row.id,
+        description=description,
+    )
 
 
 def _end(
@@ -150,19 +164,22 @@ def _end(
 
 
 def fail(charge: Charge, row: Refund, *, code: str, message: str, by: Actor, now: datetime) -> None:
-    """A step: both rows are locked by the caller."""
+    """A step: both rows are locked by the caller. What the refund had of the card leg bears lost
+    disputes that it was too short for.
+    """
     row.failure_code, row.failure_message = code[:64], message[:500]
     if row.status == RefundStatus.SUCCEEDED:
-        returns.take_back(charge, row, by=by, now=now)
+        given = GivenBack(row.split_reversals, row.late_fee_reversed)
+        back = _return(row, Kind.REFUND_FAILED, row.failure_message)
+        returns.take_back(charge, back, given, by=by, now=now)
     row.status, row.failed_at, row.updated_at = RefundStatus.FAILED, now, now
     row.next_attempt_at, row.needs_review = None, ""
     row.save()
     reserve(charge, row, -1, now)
+    losses.allocate_freed(charge, by=by, now=now)
     if charge.reopened_at:
         kept = money.spoken(charge.amount_kept, charge.currency)
         flag(charge, f"{kept} came back with refund {row.id} after its part was reopened.", now)
-    short = Dispute.objects.filter(charge=charge, status="lost", external_leg__lt=F("amount"))
-    short.update(needs_review=f"Refund {row.id} failed after the bank took its money.")
     told = events.Fact(
         partner_id=row.partner_id,
         type="refund.failed",
@@ -186,6 +203,19 @@ def locked(row: Refund) -> tuple[Charge, Refund]:
     row = Refund.objects.select_for_update(of=("self",)).get(id=row.id)
     row.charge = charge
     return charge, row
+
+
+def _put_off(
+    row: Refund, refusal: RefusedForNow, conversation: Conversation, now: datetime
+) -> Refund:
+    """The refund waits, and shows why; its idempotency key has the refusal stored under it."""
+    with transaction.atomic(durable=True):
+        _, row = locked(row)
+        if row.status == RefundStatus.PENDING:
+            row.failure_code, row.failure_message = refusal.code[:64], refusal.message[:500]
+            row.save(update_fields=["failure_code", "failure_message"])
+    text = f"{refusal.code}: {refusal.message}"
+    return _park(row, Outcome.REFUSED_FOR_NOW, text, conversation, now, is_spent=True)
 
 
 def _park(
@@ -223,7 +253,11 @@ def _park(
 
 
 def _wait(row: Refund, outcome: Outcome) -> timedelta | None:
-    ladders = {Outcome.NOT_EXECUTED: backoff.NOT_EXECUTED, Outcome.WAITING: backoff.SLOW_REFUND}
+    ladders = {
+        Outcome.NOT_EXECUTED: backoff.NOT_EXECUTED,
+        Outcome.WAITING: backoff.SLOW_REFUND,
+        Outcome.REFUSED_FOR_NOW: backoff.REFUSED_FOR_NOW,
+    }
     ladder = [] if outcome == Outcome.DIFFERS else ladders.get(outcome, backoff.UNKNOWN)
     return backoff.wait(ladder, row.attempts)
 

@@ -14,16 +14,14 @@ from typing import NamedTuple
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Sum
 
 from charges import attempts, card_money, collection, legs
 from charges.collection import LEASE
-from charges.gateway import refunds as card_refunds
 from charges.gateway.refunds import CardRefund
 from charges.killpoints import killpoint
-from charges.models import Charge, ChargeStatus, Dispute, Refund, RefundStatus, RefundTo
+from charges.models import Charge, ChargeStatus, Origin, Refund, RefundStatus, RefundTo
 from charges.services.draining import drain
-from charges.services.refund_asking import ask_processor, reserve, succeed, take
+from charges.services.refund_asking import ask_processor, reserve, succeed
 from partners import idempotency
 from partners.actors import Actor
 from partners.constraints import violated
@@ -82,6 +80,7 @@ class NewRefund:
     fingerprint: str
     refund_to: RefundTo = RefundTo.AUTO
     reason: str = ""
+    origin: Origin = Origin.API
 
 
 class Refunded(NamedTuple):
@@ -138,19 +137,6 @@ def unfinished_refunds() -> list[UUID]:
     return list(rows.values_list("id", flat=True))
 
 
-def hear_of_refund(*, external_id: str, by: Actor, now: datetime) -> tuple[Charge | None, str]:
-    """The refund stands as the processor has it, one that failed after it succeeded included.
-
-    Returns its charge and what was done. Raises what the gateway raises.
-    """
-    theirs = card_refunds.retrieve(external_id)
-    ours = named(theirs)
-    if ours is None:
-        return None, "No refund here is this one."
-    taken = take(ours, theirs, None, by=by, now=now)
-    return taken.charge, f"The refund is {taken.status}."
-
-
 def named(theirs: CardRefund) -> Refund | None:
     """Our refund that this one is, by its id there or, before that was stored, by ours."""
     known = Refund.objects.filter(external_refund_id=theirs.id).first()
@@ -189,6 +175,7 @@ def _new(charge: Charge, new: NewRefund, by: Actor, now: datetime) -> Refund:
         amount=amount,
         currency=charge.currency,
         refund_to=new.refund_to,
+        origin=new.origin,
         external_amount=parts.card,
         wallet_amount=parts.wallet,
         external_leg=parts.card_leg,
@@ -206,9 +193,9 @@ def _new(charge: Charge, new: NewRefund, by: Actor, now: datetime) -> Refund:
 
 
 def _divide(charge: Charge, new: NewRefund) -> legs.Returns:
-    card = charge.external_amount - charge.external_refunded - charge.external_reversed
+    card = charge.card_left
     wallet = charge.wallet_amount - charge.wallet_refunded
-    allowed = 0 if charge.is_disputed else max(card - _lost_beyond(charge), 0)
+    allowed = 0 if charge.is_disputed else card
     left = allowed + (wallet if new.refund_to != RefundTo.CARD else 0)
     amount = new.amount or left
     if not 0 < amount <= left:
@@ -225,17 +212,6 @@ def _divide(charge: Charge, new: NewRefund) -> legs.Returns:
     if parts is None or parts.card + parts.wallet != amount:
         raise RefundAmountUnsupported(card_money.step(charge.currency), charge.currency)
     return parts
-
-
-def _lost_beyond(charge: Charge) -> int:
-    """What lost disputes took that could not be reversed, as a refund had it: it stays gone when
-    that refund fails.
-    """
-    if not charge.dispute_status:
-        return 0
-    lost = Dispute.objects.filter(charge=charge, status="lost", currency=charge.currency)
-    beyond = lost.aggregate(minor=Sum(F("amount") - F("external_leg")))["minor"]
-    return int(beyond or 0)
 
 
 def _wallet(charge: Charge) -> Wallet:

@@ -6,13 +6,15 @@ import json
 import time
 from uuid import uuid4
 
+from django.db.models import Sum
+
 from charges import services
 from charges.gateway.client import client
 from charges.models import Charge
 from conftest import BY
 from devstack.pytest_plugin import SETTINGS
 from devstack.stripe_sandbox.delivery import signature
-from wallets.models import Wallet
+from wallets.models import LedgerEntry, Wallet
 from webhooks.models import Event
 
 CARD = "pm_card_visa"
@@ -136,6 +138,27 @@ def disputes_of(charge_id):
     """The ids of a charge's disputes at the processor."""
     intent_id = Charge.objects.get(id=charge_id).external_charge_id
     return [d.id for d in client().v1.disputes.list(params={"payment_intent": intent_id}).data]
+
+
+def dispute(charge_id, sandbox, **fields):
+    """The cardholder disputes the paid charge, or `amount` of it; the dispute's id."""
+    intent_id = Charge.objects.get(id=charge_id).external_charge_id
+    paid_by = client().v1.payment_intents.retrieve(intent_id).latest_charge
+    return sandbox.dispute(paid_by, **fields)["id"]
+
+
+def refund_at_the_processor(charge_id, amount=None, **params):
+    """Somebody refunds in Stripe's dashboard; the refund's id."""
+    params |= {"payment_intent": Charge.objects.get(id=charge_id).external_charge_id}
+    params |= {} if amount is None else {"amount": amount}
+    return client().v1.refunds.create(params=params).id
+
+
+def balances():
+    """What each account holds, by (account, currency), wallets together."""
+    lines = LedgerEntry.objects.values_list("account", "transaction__currency")
+    sums = lines.order_by().annotate(minor=Sum("amount"))
+    return {(account, currency): minor for account, currency, minor in sums if minor}
 
 
 def hear_of_disputes(charge_id, now):

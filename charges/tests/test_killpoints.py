@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,7 @@ from charges.tests.steps import (
     notice,
     paid,
     receive,
+    refund_at_the_processor,
     returned_by_card,
     terminal_events,
 )
@@ -220,6 +222,17 @@ def test_a_refund_that_fails_in_a_killed_process_fails_once(collected, now, name
     failed = Refund.objects.get()
     assert (failed.status, events_of(failed.id)) == ("failed", ["refund.failed"])
     assert Charge.objects.get().amount_refunded == 0
+
+
+def test_a_refund_of_the_processors_that_was_cut_off_is_ended_by_the_sweep(collected, now):
+    refund_id = refund_at_the_processor(collected.id, 1000)
+    hear_of_it = partial(services.hear_of_refund, external_id=refund_id, by=BY, now=now)
+    kill("adoption.after_reserved", hear_of_it)
+
+    ended = complete(Refund.objects.get().id, now)
+
+    assert (ended.status, ended.origin) == ("succeeded", "processor")
+    assert events_of(collected.id)[-1] == "charge.refunded"
 
 
 def test_a_refund_that_kills_every_worker_is_left_to_staff(collected, now):

@@ -63,7 +63,7 @@ def test_without_an_amount_all_of_it_goes_back_each_leg_to_where_it_came_from(ap
 
 def test_a_refund_shows_what_belongs_to_it(api, mixed):
     assert list(refunded(api, mixed["id"], "1.00")) == [
-        "id", "charge_id", "amount", "currency", "status", "refund_to", "external_amount",
+        "id", "charge_id", "amount", "currency", "status", "refund_to", "origin", "external_amount",
         "wallet_amount", "external_refund_id", "split_reversals", "reason", "failure",
         "created_at", "updated_at", "succeeded_at", "failed_at",
     ]  # fmt: skip

@@ -14,8 +14,9 @@ from charges.timeline.story import Entry, Story
 ORDER = [
     "created", "decided", "refund.created", "attempt", "attempt.cut_off", "processor_event",
     "resolution", "requires_action", "cancel_requested", "succeeded", "failed", "canceled",
-    "refund.succeeded", "refund.failed", "dispute.opened", "dispute.closed", "reopened", "ledger",
-    "shares", "event", "delivery", "outlook", "next",
+    "refund.succeeded", "refund.failed", "dispute.opened", "dispute.closed", "dispute.funds",
+    "dispute.allocated", "dispute.reversed", "reopened", "ledger", "shares", "event", "delivery",
+    "outlook", "next",
 ]  # fmt: skip
 PARTS = [
     collecting.beginning, collecting.attempts, collecting.processor_events, collecting.resolutions,

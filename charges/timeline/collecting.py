@@ -27,6 +27,7 @@ ANSWERS = {
     Outcome.CANCELED: "it is canceled",
     Outcome.REFUSED: "it was refused",
     Outcome.NOT_EXECUTED: "the processor would not look at it now; nothing happened",
+    Outcome.REFUSED_FOR_NOW: "it was refused for now; nothing happened",
     Outcome.UNKNOWN: "no answer; the money may have moved",
     Outcome.NOT_UNDERSTOOD: "an answer that made no sense",
     Outcome.DIFFERS: "an answer that differs from what was asked",

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from charges.models import Dispute, Origin, Refund
 from charges.timeline.story import Entry, Story
+from wallets import money
 
 
 def refunds(story: Story) -> Iterator[Entry]:
@@ -22,9 +24,9 @@ def refunds(story: Story) -> Iterator[Entry]:
         yield Entry(
             row.created_at,
             "refund.created",
-            f"Refund {row.id} asked by {story.actor(row.actor)}: {' and '.join(parts)}."
+            f"Refund {row.id} {_maker(story, row)}: {' and '.join(parts)}."
             + (f" Reason: {row.reason}." if row.reason else ""),
-            {**about, "status": row.status},
+            {**about, "status": row.status, "origin": row.origin},
         )
         if row.succeeded_at:
             text = f"Refund {row.id} succeeded.{_given_back(story, row.split_reversals)}"
@@ -36,7 +38,7 @@ def refunds(story: Story) -> Iterator[Entry]:
 
 
 def disputes(story: Story) -> Iterator[Entry]:
-    for row in story.charge.disputes.order_by("id"):
+    for row in story.charge.disputes.prefetch_related("movements", "allocations").order_by("id"):
         kind = "inquiry" if row.is_inquiry else "dispute"
         data = {"external_id": row.external_id, "status": row.status, "reason": row.reason}
         yield Entry(
@@ -46,12 +48,45 @@ def disputes(story: Story) -> Iterator[Entry]:
             data,
         )
         if row.closed_at:
-            taken = ""
-            if row.external_leg:
-                taken = f" {story.money(row.external_leg)} of the card leg were reversed."
-            text = f"The {kind} was closed: {row.status}.{taken}"
-            text += _given_back(story, row.split_reversals)
+            text = f"The {kind} was closed: {row.status}."
             yield Entry(row.closed_at, "dispute.closed", text, data)
+        yield from _movements(row)
+        yield from _allocations(story, row)
+
+
+def _movements(dispute: Dispute) -> Iterator[Entry]:
+    """What the bank took and gave back, when we heard of it."""
+    for row in dispute.movements.all():
+        verb = "took" if row.amount > 0 else "gave back"
+        moved = money.spoken(abs(row.amount), dispute.currency)
+        fee = f", fee {money.spoken(row.fee, row.fee_currency)}" if row.fee else ""
+        data = {
+            "external_id": dispute.external_id,
+            "movement": row.external_id,
+            "amount": money.text(row.amount, dispute.currency),
+            "fee": money.text(row.fee, row.fee_currency),
+            "fee_currency": row.fee_currency,
+        }
+        text = f"For dispute {dispute.external_id} the bank {verb} {moved}{fee}."
+        yield Entry(row.created_at, "dispute.funds", text, data)
+
+
+def _allocations(story: Story, dispute: Dispute) -> Iterator[Entry]:
+    """Who bore what of the loss, and that it was undone."""
+    for row in dispute.allocations.all():
+        borne = f"{story.money(row.amount)} of dispute {dispute.external_id}"
+        data = {"external_id": dispute.external_id, "amount": story.amount(row.amount)}
+        text = f"{borne} come off the card leg.{_given_back(story, row.split_reversals)}"
+        yield Entry(row.created_at, "dispute.allocated", text, data)
+        if row.reversed_at:
+            text = f"{borne} come off the card leg no more; recipients have their part again."
+            yield Entry(row.reversed_at, "dispute.reversed", text, data)
+
+
+def _maker(story: Story, row: Refund) -> str:
+    if row.origin == Origin.PROCESSOR:
+        return f"made at the processor ({row.external_refund_id})"
+    return f"asked by {story.actor(row.actor)}"
 
 
 def reopening(story: Story) -> Iterator[Entry]:
@@ -63,7 +98,9 @@ def reopening(story: Story) -> Iterator[Entry]:
 def _given_back(story: Story, reversals: Iterable[dict[str, Any]]) -> str:
     words = []
     for reversal in reversals:
-        lacked = reversal["receivable"]
-        owed = f" ({story.money(lacked)} of it receivable)" if lacked else ""
-        words.append(f"{reversal['recipient']} gave back {story.money(reversal['amount'])}{owed}")
+        owed = reversal["receivable"]
+        given = reversal["amount"] - owed
+        parts = [f"gave back {story.money(given)}"] if given else []
+        parts += [f"owes {story.money(owed)}"] if owed else []
+        words.append(f"{reversal['recipient']} {' and '.join(parts)}")
     return f" {', '.join(words)}." if words else ""

@@ -12,7 +12,7 @@ from webhooks.models import Delivery, Event
 
 def ledger(story: Story) -> Iterator[Entry]:
     posted = LedgerTransaction.objects.filter(charge_id=story.charge.id).order_by("id")
-    posted = posted.prefetch_related("entries__wallet")
+    posted = posted.prefetch_related("entries__wallet", "entries__owed_by")
     for transaction in posted:
         lines = sorted(transaction.entries.all(), key=lambda entry: entry.id)
         words = ", ".join(f"{_account(e)} {story.amount(e.amount)}" for e in lines)
@@ -36,6 +36,8 @@ def _line(story: Story, entry: LedgerEntry) -> dict[str, Any]:
             "balance_before": story.amount(entry.balance_before),
             "balance_after": story.amount(entry.balance_after),
         }
+    if entry.owed_by:
+        line["owed_by"] = entry.owed_by.customer_id
     return line
 
 
@@ -55,7 +57,8 @@ def events(story: Story) -> Iterator[Entry]:
 
 
 def _account(entry: LedgerEntry) -> str:
-    return f"wallet of {entry.wallet.customer_id}" if entry.wallet else entry.account
+    whose = entry.wallet or entry.owed_by
+    return f"{entry.account} of {whose.customer_id}" if whose else entry.account
 
 
 def _delivery(event: Event, delivery: Delivery) -> Iterator[Entry]:

@@ -8,7 +8,15 @@ from typing import Any, ClassVar
 from uuid import uuid4
 
 from charges import services
-from charges.models import WITH_PROCESSOR, Charge, ChargeStatus, Refund, RefundStatus, RefundTo
+from charges.models import (
+    WITH_PROCESSOR,
+    Charge,
+    ChargeStatus,
+    Origin,
+    Refund,
+    RefundStatus,
+    RefundTo,
+)
 from charges.serializers import ChargeResource, RefundResource
 from partners.actors import Actor
 from staff.action import Action, AmountForm, Done, Money, ReasonForm, Row, Words, choice, kept
@@ -83,6 +91,7 @@ class RefundCharge(OfCharge):
             fingerprint=key,
             refund_to=RefundTo(words["refund_to"]),
             reason=words["reason"],
+            origin=Origin.STAFF,
         )
 
 
