@@ -52,9 +52,10 @@ def hear_of_refund(*, external_id: str, by: Actor, now: datetime) -> tuple[Charg
             return None, "No charge here has this intent."
         if not theirs.may_move_money:
             return charge, f"It is {theirs.status}, and moved nothing here."
-        ours = _adopt(charge, theirs, by, now)
-        if isinstance(ours, str):
-            return charge, ours
+        adopted = _adopt(charge, theirs, by, now)
+        if isinstance(adopted, str):
+            return charge, adopted
+        ours = adopted
     taken = take(ours, theirs, None, by=by, now=now)
     return taken.charge, f"The refund is {taken.status}."
 

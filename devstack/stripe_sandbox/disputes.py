@@ -101,7 +101,8 @@ def _withdraw(call: Call, charge: Json, dispute: Json) -> None:
 
 def _withdrawn(dispute: Json) -> int:
     """What the bank has now."""
-    return -sum(movement["amount"] for movement in dispute["balance_transactions"])
+    moved: list[int] = [movement["amount"] for movement in dispute["balance_transactions"]]
+    return -sum(moved)
 
 
 def _end(call: Call, status: str, may_change: bool = False) -> Json:
