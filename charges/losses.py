@@ -2,7 +2,7 @@
 
 The bank's movements go between `card` and `loss`, each once, when they happen. Once the dispute is
 lost, the loss is allocated: as a refund of what is left of the card leg. What no leg covers stays
-in `loss` (docs/decisions/0014-dispute-postings.md). The caller has locked the charge.
+in `loss` (docs/decisions/0016-dispute-postings.md). The caller has locked the charge.
 """
 
 from __future__ import annotations

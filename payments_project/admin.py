@@ -117,14 +117,14 @@ def _may_see(request: HttpRequest, page: tuple[str, str, str]) -> bool:
 
 
 @admin.register(User)
-class UserAdmin(auth.UserAdmin, ListAdmin):  # type: ignore[type-arg]
+class UserAdmin(ListAdmin, auth.UserAdmin):  # type: ignore[type-arg]
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
 
 
 @admin.register(Group)
-class GroupAdmin(auth.GroupAdmin, ListAdmin):
+class GroupAdmin(ListAdmin, auth.GroupAdmin):
     pass
 
 

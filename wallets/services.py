@@ -61,12 +61,25 @@ class WalletCurrencyDiffers(Exception):
 
 class SameAccount(Exception):
     def __init__(self) -> None:
-        super().__init__("An adjustment moves between two accounts; one of them may be a wallet.")
+        super().__init__("An adjustment moves between two accounts, of one customer at most.")
+
+
+class OwedLess(Exception):
+    """Carries minor units: what is to be paid off, and what the customer owes."""
+
+    def __init__(self, wallet: Wallet, amount: int) -> None:
+        owed = money.spoken(wallet.receivable, wallet.currency)
+        asked = money.spoken(amount, wallet.currency)
+        super().__init__(f"Customer {wallet.customer_id} owes {owed}, less than {asked}.")
+
+
+OF_CUSTOMERS = (Account.WALLET, Account.RECEIVABLE)
+"""Accounts that name a customer, by their wallet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One account of an adjustment; of a wallet with the customer whose it is."""
+    """One account of an adjustment; of one OF_CUSTOMERS with the customer whose it is."""
 
     account: Account
     customer_id: str = ""
@@ -167,12 +180,12 @@ def adjust(*, partner_id: UUID, adjustment: Adjustment, by: Actor, now: datetime
     a credit or debit.
 
     Raises SameAccount, WalletNotFound, WalletCurrencyDiffers, WalletInactive, InsufficientFunds,
-    ReferenceExists.
+    OwedLess, ReferenceExists.
     """
     try:
         with transaction.atomic(durable=True):
             return _adjust(partner_id, adjustment, by, now)
-    except (IntegrityError, WalletInactive, InsufficientFunds) as error:
+    except (IntegrityError, WalletInactive, InsufficientFunds, OwedLess) as error:
         made = LedgerTransaction.objects.filter(
             partner_id=partner_id,
             kind=Kind.ADJUSTMENT,
@@ -261,38 +274,47 @@ def _adjust(partner_id: UUID, adjustment: Adjustment, by: Actor, now: datetime) 
     source, target = adjustment.source, adjustment.target
     if source.account == target.account:
         raise SameAccount
-    wallet = _wallet_of(partner_id, source, adjustment) or _wallet_of(
-        partner_id, target, adjustment
-    )
-    is_debit = source.account == Account.WALLET
-    if wallet and is_debit:
+    wallet = _wallet_of(partner_id, adjustment)
+    if wallet and source.account == Account.WALLET:
         _check_debit(wallet, adjustment.amount)
+    if wallet and target.account == Account.RECEIVABLE and adjustment.amount > wallet.receivable:
+        raise OwedLess(wallet, adjustment.amount)
     posting = Posting(
         partner_id=partner_id,
         kind=Kind.ADJUSTMENT,
         currency=adjustment.currency,
         lines=[
-            Line(source.account, -adjustment.amount, wallet if is_debit else None),
-            Line(target.account, adjustment.amount, None if is_debit else wallet),
+            _line(source, -adjustment.amount, wallet),
+            _line(target, adjustment.amount, wallet),
         ],
         description=adjustment.description,
         reference=adjustment.reference,
         idempotency_key=adjustment.idempotency_key,
     )
     ledger.post([posting], by=by, now=now)
-    if wallet:
-        _tell(wallet, is_credit=not is_debit, by=by, now=now)
+    if wallet and Account.WALLET in (source.account, target.account):
+        _tell(wallet, is_credit=target.account == Account.WALLET, by=by, now=now)
     return posting.id
 
 
-def _wallet_of(partner_id: UUID, side: Side, adjustment: Adjustment) -> Wallet | None:
-    """The locked wallet of the side, if it is one. Raises WalletNotFound, WalletCurrencyDiffers."""
-    if side.account != Account.WALLET:
+def _line(side: Side, amount: int, wallet: Wallet | None) -> Line:
+    return Line(side.account, amount, wallet if side.account in OF_CUSTOMERS else None)
+
+
+def _wallet_of(partner_id: UUID, adjustment: Adjustment) -> Wallet | None:
+    """The locked wallet of the customer that a side names. Raises SameAccount, WalletNotFound,
+    WalletCurrencyDiffers.
+    """
+    sides = (adjustment.source, adjustment.target)
+    named = {side.customer_id for side in sides if side.account in OF_CUSTOMERS}
+    if not named:
         return None
-    key = (partner_id, side.customer_id)
-    wallet = ledger.lock([key]).get(key)
+    if len(named) > 1:
+        raise SameAccount
+    (customer_id,) = named
+    wallet = ledger.lock([(partner_id, customer_id)]).get((partner_id, customer_id))
     if wallet is None:
-        raise WalletNotFound(side.customer_id)
+        raise WalletNotFound(customer_id)
     if wallet.currency != adjustment.currency:
         raise WalletCurrencyDiffers(wallet, adjustment.currency)
     return wallet

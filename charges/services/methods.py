@@ -125,7 +125,7 @@ def detach_due() -> int:
 
     Any number may run at once: cards are claimed one by one with SKIP LOCKED.
     """
-    return drain(_detach_next)
+    return drain(PaymentMethod.objects.detach_due, _detach_next)
 
 
 def _attached(partner_id: UUID, customer_id: str, payment_method: str, now: datetime) -> Card:

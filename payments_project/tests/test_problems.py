@@ -20,6 +20,7 @@ INTERNAL = {
     "partners.services.NameMissing": "create_partner alone names partners",
     "partners.services.PartnerExists": "create_partner alone names partners",
     "partners.services.UnknownScope": "create_api_key alone chooses scopes",
+    "wallets.services.OwedLess": "staff alone adjust",
     "wallets.services.SameAccount": "staff alone adjust",
     "wallets.services.WalletCurrencyDiffers": "staff alone adjust",
     "wallets.money.InvalidAmount": "minor_units makes it a field error",

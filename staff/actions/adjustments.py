@@ -35,7 +35,7 @@ class AdjustForm(ReasonForm):
         required=False,
         max_length=64,
         widget=UnfoldAdminTextInputWidget,
-        help_text="Whose wallet it is, where one of the accounts is a wallet.",
+        help_text="Whose wallet it is, or who owes what is receivable.",
     )
     reference = forms.CharField(
         required=False,
@@ -55,11 +55,12 @@ class AdjustForm(ReasonForm):
 
     def clean(self) -> dict[str, Any]:
         words: dict[str, Any] = self.cleaned_data
-        has_wallet = Account.WALLET in (words.get("source"), words.get("target"))
+        sides = (words.get("source"), words.get("target"))
+        names_customer = any(account in sides for account in services.OF_CUSTOMERS)
         if words.get("source") and words.get("source") == words.get("target"):
             self.add_error("target", "Another account than the first.")
-        if has_wallet != bool(words.get("customer_id")):
-            self.add_error("customer_id", "With a wallet, and only then.")
+        if names_customer != bool(words.get("customer_id")):
+            self.add_error("customer_id", "With a wallet or what is receivable, and only then.")
         if "currency" in words and "amount" in words:
             words["amount"] = self._minor_units(words["amount"], words["currency"])
         return words
@@ -84,7 +85,8 @@ class Adjust(Action):
     always_needs_second_person = True
     refusals = (
         services.SameAccount, services.WalletNotFound, services.WalletCurrencyDiffers,
-        services.WalletInactive, services.InsufficientFunds, services.ReferenceExists,
+        services.WalletInactive, services.InsufficientFunds, services.OwedLess,
+        services.ReferenceExists,
     )  # fmt: skip
 
     def offers(self, row: Row) -> bool:
@@ -100,7 +102,7 @@ class Adjust(Action):
         moved = money.spoken(words["amount"], words["currency"])
         sides = [
             words[side].replace("_", " ")
-            + (f" of {words['customer_id']}" if words[side] == Account.WALLET else "")
+            + (f" of {words['customer_id']}" if words[side] in services.OF_CUSTOMERS else "")
             for side in ("source", "target")
         ]
         return f"Adjust {row}: {moved} from {' to '.join(sides)}"

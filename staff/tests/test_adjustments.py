@@ -12,7 +12,7 @@ from wallets.tests.corruption import corrupted, found_broken
 from wallets.tests.steps import race
 
 WORDS = {
-    "currency": "usd", "amount": "1.00", "source": "revenue", "target": "receivable",
+    "currency": "usd", "amount": "1.00", "source": "revenue", "target": "payout",
     "customer_id": "", "reference": "", "reason": "Case 7.",
 }  # fmt: skip
 
@@ -36,7 +36,7 @@ def test_the_smallest_amount_needs_a_second_person(fay, partner, settings):
 
     assert "This always needs a second person" in text(page)
     assert [(row[0], row[2]) for row in page.context["table"]["rows"]] == [
-        ("revenue", "-$1.00"), ("receivable", "$1.00"),
+        ("revenue", "-$1.00"), ("payout", "$1.00"),
     ]  # fmt: skip
     assert "another person is asked to approve it" in said(answer)[0]
     asked = Approval.objects.get()
@@ -49,12 +49,12 @@ def test_another_person_posts_exactly_what_was_asked_for(gil, asked):
 
     made = adjustments().get()
     assert list(made.entries.order_by("id").values_list("account", "amount")) == [
-        ("revenue", -100), ("receivable", 100),
+        ("revenue", -100), ("payout", 100),
     ]  # fmt: skip
     assert (made.actor, made.description) == ("staff:gil", "Case 7.")
     deed = AuditEntry.objects.get(action="adjust", approval=asked)
     assert (deed.outcome, deed.reason) == ("done", "Case 7.")
-    assert "1.00 USD from revenue to receivable" in deed.summary
+    assert "1.00 USD from revenue to payout" in deed.summary
 
 
 def test_nobody_approves_their_own(fay, asked):

@@ -7,14 +7,14 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('partners', '0002_requests_per_minute'),
-        ('wallets', '0004_late_fee_account'),
+        ('wallets', '0005_receivables_and_dispute_money'),
     ]
 
     operations = [
         migrations.AlterField(
             model_name='ledgertransaction',
             name='kind',
-            field=models.CharField(choices=[('credit', 'Credit'), ('debit', 'Debit'), ('charge', 'Charge'), ('refund', 'Refund'), ('refund_failed', 'Refund Failed'), ('dispute', 'Dispute'), ('adjustment', 'Adjustment')], max_length=16),
+            field=models.CharField(choices=[('credit', 'Credit'), ('debit', 'Debit'), ('charge', 'Charge'), ('refund', 'Refund'), ('refund_failed', 'Refund Failed'), ('dispute', 'Dispute'), ('dispute_reversed', 'Dispute Reversed'), ('dispute_funds', 'Dispute Funds'), ('dispute_fee', 'Dispute Fee'), ('netting', 'Netting'), ('adjustment', 'Adjustment')], max_length=16),
         ),
         migrations.AddConstraint(
             model_name='ledgertransaction',

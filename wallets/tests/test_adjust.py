@@ -11,7 +11,7 @@ from wallets.models import Account, LedgerEntry, LedgerTransaction, Wallet
 from wallets.tests.steps import adjust, race, wallet_of
 from webhooks.models import Event
 
-OWN = [account for account in Account if account != Account.WALLET]
+OWN = [account for account in Account if account not in services.OF_CUSTOMERS]
 
 
 def entries_of(transaction_id):
@@ -36,7 +36,7 @@ def test_an_amount_moves_between_any_two_accounts_of_a_partner(partner, now, sou
 
 
 def test_a_wallet_is_adjusted_and_its_partner_is_told(api, partner, ada, now):
-    adjust(partner.id, 4000, "wallet:ada", "receivable", now)
+    adjust(partner.id, 4000, "wallet:ada", "payout", now)
     adjust(partner.id, 500, "revenue", "wallet:ada", now)
 
     assert wallet_of(api, "ada")["balance"] == "65.00"
@@ -46,8 +46,35 @@ def test_a_wallet_is_adjusted_and_its_partner_is_told(api, partner, ada, now):
     ]  # fmt: skip
 
 
+def test_what_a_customer_owes_is_written_off(api, partner, ada, now):
+    adjust(partner.id, 4000, "receivable:ada", "revenue", now)
+    adjust(partner.id, 1000, "loss", "receivable:ada", now)
+
+    assert wallet_of(api, "ada")["receivable"] == "30.00"
+
+
+def test_what_a_customer_owes_is_paid_from_the_wallet(api, partner, ada, now):
+    adjust(partner.id, 4000, "receivable:ada", "revenue", now)
+    adjust(partner.id, 1000, "wallet:ada", "receivable:ada", now)
+
+    shown = wallet_of(api, "ada")
+    assert (shown["balance"], shown["receivable"]) == ("90.00", "30.00")
+
+
+def test_nobody_pays_more_than_they_owe(partner, ada, now):
+    adjust(partner.id, 4000, "receivable:ada", "revenue", now)
+
+    with pytest.raises(services.OwedLess, match="owes 40"):
+        adjust(partner.id, 4001, "loss", "receivable:ada", now)
+
+
+def test_of_two_customers_nothing_is_adjusted(partner, ada, now):
+    with pytest.raises(services.SameAccount):
+        adjust(partner.id, 100, "wallet:ada", "receivable:bob", now)
+
+
 def test_the_wallets_ledger_shows_it(api, partner, ada, now):
-    adjust(partner.id, 4000, "wallet:ada", "receivable", now)
+    adjust(partner.id, 4000, "wallet:ada", "payout", now)
 
     shown = api.get("/wallets/ada/ledger", kind="adjustment").json()["results"]
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('charges', '0011_cancel_requested_at'),
+        ('charges', '0008_saved_cards'),
         ('partners', '0002_requests_per_minute'),
         ('wallets', '0004_late_fee_account'),
     ]

@@ -12,7 +12,7 @@ UPDATE charges_paymentmethod SET chosen_at = created_at WHERE is_default;
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('charges', '0011_cancel_requested_at'),
+        ('charges', '0007_event_sync'),
         ('partners', '0002_requests_per_minute'),
     ]
 

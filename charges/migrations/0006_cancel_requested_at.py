@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('charges', '0010_waiting_for_the_card'),
+        ('charges', '0005_waiting_for_the_card'),
     ]
 
     operations = [

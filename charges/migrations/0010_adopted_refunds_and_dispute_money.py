@@ -67,7 +67,7 @@ ALTER TABLE wallets_ledgerentry ENABLE TRIGGER USER;
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('charges', '0011_cancel_requested_at'),
+        ('charges', '0009_reopened_charges'),
         ('partners', '0001_initial'),
         ('wallets', '0005_receivables_and_dispute_money'),
     ]

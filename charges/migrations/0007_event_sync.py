@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('charges', '0011_cancel_requested_at'),
+        ('charges', '0006_cancel_requested_at'),
     ]
 
     operations = [

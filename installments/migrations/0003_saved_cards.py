@@ -15,7 +15,7 @@ ON CONFLICT DO NOTHING;
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('charges', '0006_saved_cards'),
+        ('charges', '0008_saved_cards'),
         ('installments', '0002_revisions_and_policies'),
     ]
 

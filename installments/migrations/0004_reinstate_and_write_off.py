@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('installments', '0002_revisions_and_policies'),
+        ('installments', '0003_saved_cards'),
         ('partners', '0002_requests_per_minute'),
     ]
 
