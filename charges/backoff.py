@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 DAILY = [timedelta(days=1)] * 5
 UNKNOWN = [timedelta(minutes=5), timedelta(hours=1), *DAILY]
 NOT_EXECUTED = [timedelta(minutes=m) for m in (5, 10, 20, 40, 80)] + DAILY
-SLOW_REFUND = [timedelta(hours=1), timedelta(hours=6), *[timedelta(days=1)] * 30]
-"""A refund that the processor has accepted may take days."""
-REFUSED_FOR_NOW = SLOW_REFUND
+SLOW = [timedelta(hours=1), timedelta(hours=6), *[timedelta(days=1)] * 30]
+"""A bank that has accepted a payment or a refund may take days."""
+REFUSED_FOR_NOW = SLOW
 """A refund that the processor would make if our balance with it covered it."""
 MAX_CUT_OFF = 5
 """What was begun so often and never ended kills its workers: staff look at it."""

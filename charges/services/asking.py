@@ -80,6 +80,13 @@ def flag(charge: Charge, text: str, now: datetime) -> None:
     logger.error("charge.contradicted", charge=str(charge.id), reason=text)
 
 
+def flag_what_came_back(charge: Charge, how: str, now: datetime) -> None:
+    """A step: staff see that a charge whose part was reopened holds money again."""
+    if charge.reopened_at and charge.amount_kept:
+        kept = money.spoken(charge.amount_kept, charge.currency)
+        flag(charge, f"{kept} came back with {how} after its part was reopened.", now)
+
+
 def _follow(charge: Charge, answer: Answer, *, by: Actor, now: datetime) -> None:
     is_waiting = charge.status == S.REQUIRES_ACTION
     # Until the time is over a cardholder who failed may try again, with another card too.
@@ -106,7 +113,9 @@ def judge(charge: Charge, intent: Intent) -> Answer:
         return Answer(Outcome.REQUIRES_ACTION, intent.failure_message, intent)
     if intent.status == "requires_payment_method":
         return Answer(Outcome.DECLINED, intent.failure_message, intent)
-    return Answer(Outcome.UNKNOWN, f"The intent is {intent.status}.", intent)
+    is_slow = intent.status == "processing"  # a bank is at it, for days perhaps
+    outcome = Outcome.WAITING if is_slow else Outcome.UNKNOWN
+    return Answer(outcome, f"The intent is {intent.status}.", intent)
 
 
 def _ask(charge: Charge, now: datetime) -> Answer:
@@ -276,8 +285,8 @@ def _wait(charge: Charge, outcome: Outcome, now: datetime) -> timedelta | None:
         look_at = now + backoff.doubling(begun_at, now)
         is_before_end = now < charge.action_expires_at
         return (min(look_at, charge.action_expires_at) if is_before_end else look_at) - now
-    ladder = backoff.NOT_EXECUTED if outcome == Outcome.NOT_EXECUTED else backoff.UNKNOWN
-    return backoff.wait(ladder, charge.attempts)
+    ladders = {Outcome.NOT_EXECUTED: backoff.NOT_EXECUTED, Outcome.WAITING: backoff.SLOW}
+    return backoff.wait(ladders.get(outcome, backoff.UNKNOWN), charge.attempts)
 
 
 def _review(charge: Charge, answer: Answer, wait: timedelta | None) -> str:

@@ -13,7 +13,7 @@ from charges.gateway import disputes
 from charges.gateway.client import OutcomeUnknown
 from charges.gateway.disputes import CardDispute
 from charges.models import DISPUTE_OPEN, OPEN, Charge, ChargeStatus, Dispute
-from charges.services.asking import flag
+from charges.services.asking import flag, flag_what_came_back
 from charges.services.hearing import hear_of_intent
 from partners.actors import Actor
 from webhooks import events
@@ -100,6 +100,8 @@ def _follow(charge: Charge, theirs: CardDispute, *, by: Actor, now: datetime) ->
     losses.allocate(charge, dispute, by=by, now=now)
     losses.allocate_freed(charge, by=by, now=now)
     _mark(charge, dispute, now)
+    if told:
+        flag_what_came_back(charge, f"dispute {dispute.external_id}", now)
     events.publish([collection.fact(charge, name) for name in told], by=by, now=now)
     if charge.is_owned and told:
         collection.owner().disputed(charge, by=by, now=now)

@@ -26,7 +26,7 @@ from charges.killpoints import killpoint
 from charges.models import Charge, Origin, Outcome, Refund, RefundStatus
 from charges.returns import GivenBack, Return
 from charges.serializers import RefundResource
-from charges.services.asking import flag
+from charges.services.asking import flag_what_came_back
 from partners.actors import Actor
 from wallets import money
 from wallets.models import Kind
@@ -177,9 +177,7 @@ def fail(charge: Charge, row: Refund, *, code: str, message: str, by: Actor, now
     row.save()
     reserve(charge, row, -1, now)
     losses.allocate_freed(charge, by=by, now=now)
-    if charge.reopened_at:
-        kept = money.spoken(charge.amount_kept, charge.currency)
-        flag(charge, f"{kept} came back with refund {row.id} after its part was reopened.", now)
+    flag_what_came_back(charge, f"refund {row.id}", now)
     told = events.Fact(
         partner_id=row.partner_id,
         type="refund.failed",
@@ -255,7 +253,7 @@ def _park(
 def _wait(row: Refund, outcome: Outcome) -> timedelta | None:
     ladders = {
         Outcome.NOT_EXECUTED: backoff.NOT_EXECUTED,
-        Outcome.WAITING: backoff.SLOW_REFUND,
+        Outcome.WAITING: backoff.SLOW,
         Outcome.REFUSED_FOR_NOW: backoff.REFUSED_FOR_NOW,
     }
     ladder = [] if outcome == Outcome.DIFFERS else ladders.get(outcome, backoff.UNKNOWN)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from charges.gateway import intents
 from charges.models import Charge
 from charges.tests.steps import (
     CARD,
@@ -196,3 +198,24 @@ def test_a_charge_by_card_alone_survives_a_lost_answer(partner, sandbox, now):
     collect(made.id, now + LATER)
 
     assert end_of(made.id) == paid(10000)
+
+
+def test_a_payment_that_a_bank_works_on_for_days_is_followed_without_staff(
+    partner, sandbox, now, monkeypatch
+):
+    sandbox.fault("drop_before", path=CONFIRM)
+    made = create(partner, now, payment_method=CARD)
+    as_it_is = intents.retrieve
+    monkeypatch.setattr(
+        intents, "retrieve", lambda intent_id: replace(as_it_is(intent_id), status="processing")
+    )
+
+    for day in range(1, 11):
+        collect(made.id, now + timedelta(days=day))
+    waiting = Charge.objects.get(id=made.id)
+    monkeypatch.undo()
+    collect(made.id, now + timedelta(days=12))
+
+    assert (waiting.status, waiting.needs_review) == ("unknown", "")
+    assert waiting.next_attempt_at == now + timedelta(days=11)
+    assert end_of(made.id) == paid(7000)

@@ -396,6 +396,20 @@ def test_a_refund_that_fails_after_its_part_was_paid_again_is_for_staff(paid_twi
     )  # fmt: skip
 
 
+def test_a_dispute_that_is_won_after_its_part_was_reopened_is_for_staff(lost, sandbox, now):
+    charge_id = stories.part(lost).charge_id
+    (dispute,) = disputes_of(charge_id)
+    stories.reopen(stories.part(lost), now)
+
+    sandbox.close_dispute(dispute, "won")
+    hear("charge.dispute.closed", dispute, now)
+
+    charge = Charge.objects.get(id=charge_id)
+    assert (charge.amount_kept, charge.needs_review) == (
+        5000, f"50.00 USD came back with dispute {dispute} after its part was reopened.",
+    )  # fmt: skip
+
+
 def test_a_dispute_of_a_charge_that_pays_no_part_leaves_the_order_alone(lost, now):
     charge = Charge.objects.get(id=stories.part(lost).charge_id)
     stories.reopen(stories.part(lost), now, "2099-01-01")

@@ -191,6 +191,19 @@ def test_parts_that_wait_for_their_cardholder_keep_no_other_from_being_asked(agr
     assert set(stories.charges_of(order).values_list("status", flat=True)) == {"requires_action"}
 
 
+def test_of_many_orders_that_are_due_at_once_one_asks_a_stolen_card(agree, slow, sandbox, now):
+    stolen = "pm_card_chargeDeclinedStolenCard"
+    orders = [agree("ada", ONE, payment_method=stolen) for _ in range(6)]
+    stories.sweep(now)
+
+    for order in orders:
+        paid_in_the_end(order, now, runs=2)
+
+    codes = Counter(Charge.objects.values_list("failure_code", flat=True))
+    assert asked(sandbox) == 1
+    assert codes == {"card_declined": 1, "card_stopped": 5}
+
+
 def test_a_good_card_pays_any_number_of_parts(agree, sandbox, now):
     order = agree("ada", stories.daily(16), payment_method=VISA)
 
