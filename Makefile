@@ -1,6 +1,6 @@
 PYTHON ?= python3
 
-.PHONY: help run stop test lint fmt bench lock migrations
+.PHONY: help run stop test lint fmt bench soak lock migrations
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -22,6 +22,9 @@ fmt:  ## format the code and fix what ruff can fix
 
 bench:  ## measure; ARGS goes to the benchmark
 	@$(PYTHON) -m devstack bench $(ARGS)
+
+soak:  ## everything at once for a minute, then all books agree; ARGS="--seed 7 --seconds 600"
+	@$(PYTHON) -m devstack soak $(ARGS)
 
 lock:  ## pin every dependency of pyproject.toml, with hashes
 	@$(PYTHON) -m devstack lock

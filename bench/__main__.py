@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import secrets
 import subprocess
 import sys
 
+from devstack.stripe_sandbox.client import Sandbox
+from devstack.stripe_sandbox.client import start as start_sandbox
 from devstack.throwaway import Servers
 
 SETTINGS = {
@@ -21,7 +24,6 @@ SETTINGS = {
     "ALLOWED_HOSTS": "*",
     "STRIPE_SECRET_KEY": "sk_test_bench",
     "STRIPE_WEBHOOK_SECRET": "whsec_bench",
-    "STRIPE_API_BASE": "http://127.0.0.1:1",
     "LOG_LEVEL": "INFO",
 }
 
@@ -34,21 +36,24 @@ def main() -> None:
     )
     parser.add_argument("--events", type=int, default=500, help="each for ten endpoints")
     parser.add_argument("--rows", type=int, default=1_000_000, help="charges, with --only pages")
-    parser.add_argument("--only", choices=["charges", "due", "webhooks", "pages"])
+    parser.add_argument("--only", choices=["charges", "due", "webhooks", "pages", "soak"])
+    parser.add_argument("--seed", type=int, help="of the soak; a fresh one is printed")
     parser.add_argument("--customers", type=int, default=500)
     options = parser.parse_args()
-    servers = Servers(is_testing=False)
+    servers, sandbox = Servers(is_testing=False), start_sandbox()
     try:
         broker = servers.start_valkey()
         os.environ |= SETTINGS | {
             "DATABASE_URL": servers.start_postgres(),
             "CELERY_BROKER_URL": broker,
+            "STRIPE_API_BASE": sandbox.url,
             "DJANGO_SETTINGS_MODULE": "payments_project.settings",
         }
         _create_database(os.environ["DATABASE_URL"])
         subprocess.run([sys.executable, "manage.py", "migrate", "-v", "0"], check=True)
-        _measure(options)
+        _measure(options, sandbox)
     finally:
+        sandbox.stop()
         servers.stop()
 
 
@@ -62,11 +67,11 @@ def _create_database(url: str) -> None:
     connection.close()
 
 
-def _measure(options: argparse.Namespace) -> None:
+def _measure(options: argparse.Namespace, sandbox: Sandbox) -> None:
     import django
 
     django.setup()
-    from bench import charges, due, pages, webhooks
+    from bench import charges, due, pages, soak, webhooks
 
     if options.only in (None, "charges"):
         charges.measure(seconds=options.seconds, customers=options.customers)
@@ -77,6 +82,10 @@ def _measure(options: argparse.Namespace) -> None:
         webhooks.measure(count=options.events)
     if options.only == "pages":
         pages.measure(count=options.rows)
+    if options.only == "soak":
+        seed = options.seed if options.seed is not None else secrets.randbelow(10**6)
+        if not soak.measure(seconds=options.seconds, seed=seed, sandbox=sandbox):
+            sys.exit(1)
 
 
 if __name__ == "__main__":

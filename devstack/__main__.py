@@ -27,6 +27,7 @@ VERBS = {
         [["-m", "ruff", "check", "--fix", "--exit-zero", "."], ["-m", "ruff", "format", "."]],
     ),
     "bench": (DEV, [["-m", "bench"]]),
+    "soak": (DEV, [["-m", "bench", "--only", "soak", "--seconds", "60"]]),
     "migrations": (DEV, [["manage.py", "makemigrations"]]),
     "lock": (
         DEV,
