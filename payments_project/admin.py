@@ -39,7 +39,10 @@ PAGES: dict[str, list[tuple[str, str, str]]] = {
         ("Charges", "payments", "charges.charge"),
         ("Refunds", "undo", "charges.refund"),
         ("Disputes", "gavel", "charges.dispute"),
+        ("Dispute movements", "swap_horiz", "charges.disputemovement"),
+        ("Borne disputes", "pie_chart", "charges.disputeallocation"),
         ("Saved cards", "credit_card", "charges.paymentmethod"),
+        ("Stopped cards", "credit_card_off", "charges.stoppedcard"),
     ],
     "Card processor": [
         ("Attempts", "contactless", "charges.cardattempt"),

@@ -18,6 +18,7 @@ from partners.staff import (
     PARTNER,
     SUCCESS,
     WARNING,
+    PeriodFilter,
     ReadOnlyAdmin,
     badge,
     column,
@@ -73,6 +74,16 @@ class PaymentMethodAdmin(ReadOnlyAdmin):
             card=OuterRef("external_id"),
         )
         return rows.annotate(stopped_code=Subquery(stop.values("code")))
+
+
+@admin.register(StoppedCard)
+class StoppedCardAdmin(ReadOnlyAdmin):
+    list_display = ["card", CUSTOMER, "code", PARTNER, "stopped_at"]
+    list_filter = [BY_PARTNER, ("stopped_at", PeriodFilter)]
+    search_fields = ["card", "customer_id", "code"]
+    id_fields = []
+    ordering = ["-id"]
+    fields = ["card", CUSTOMER, "code", PARTNER, "stopped_at"]
 
 
 @admin.register(ProcessorCustomer)

@@ -17,7 +17,7 @@ from charges.admin.columns import (
     state_of,
 )
 from charges.admin.records import ATTEMPT_COLUMNS, CardAttemptAdmin
-from charges.models import CardAttempt, Dispute, Refund
+from charges.models import CardAttempt, Dispute, DisputeAllocation, DisputeMovement, Refund
 from partners.staff import (
     BY_PARTNER,
     BY_PERIOD,
@@ -25,9 +25,12 @@ from partners.staff import (
     ID,
     PARTNER,
     CaseFilter,
+    Column,
+    PeriodFilter,
     ReadOnlyAdmin,
     column,
     line,
+    link,
     related,
 )
 from wallets.admin import (
@@ -105,6 +108,37 @@ class AnswerFilter(CaseFilter):
         return {"needed": ANSWER_NEEDED, "not needed": ~ANSWER_NEEDED}
 
 
+DISPUTE = column("dispute", lambda row: link("dispute", row.dispute_id, row.dispute.external_id))
+OF_PARTNER = ("dispute__partner", BY_PARTNER[1])
+MOVED: list[str | Column] = [
+    "external_id", amount("amount", "taken"),
+    column("fee", lambda row: amount_text(row.fee, row.fee_currency)), "happened_at",
+]  # fmt: skip
+BORNE: list[str | Column] = [amount("amount"), "created_at", "reversed_at"]
+
+
+@admin.register(DisputeMovement)
+class DisputeMovementAdmin(ReadOnlyAdmin):
+    list_display = [*MOVED, DISPUTE]
+    list_select_related = ("dispute",)
+    list_filter = [OF_PARTNER, ("happened_at", PeriodFilter)]
+    search_fields = ["external_id", "dispute__external_id"]
+    id_fields = ["id", "dispute_id"]
+    fieldsets = [(None, {"fields": ["id", *MOVED, DISPUTE, "created_at"]})]
+
+
+@admin.register(DisputeAllocation)
+class DisputeAllocationAdmin(ReadOnlyAdmin):
+    list_display = [*BORNE, DISPUTE]
+    list_select_related = ("dispute",)
+    list_filter = [OF_PARTNER, BY_PERIOD]
+    search_fields = ["dispute__external_id"]
+    id_fields = ["id", "dispute_id"]
+    fieldsets = [
+        (None, {"fields": ["id", *BORNE, DISPUTE, "split_reversals", "late_fee_reversed"]}),
+    ]
+
+
 @admin.register(Dispute)
 class DisputeAdmin(ReadOnlyAdmin):
     STATUS = state_of(DISPUTE_COLOURS)
@@ -138,5 +172,19 @@ class DisputeAdmin(ReadOnlyAdmin):
         ("Times", {"fields": ["opened_at", "evidence_due_at", "closed_at", "updated_at"]}),
     ]
     change_form_datasets = [
+        related(
+            DisputeMovement,
+            DisputeMovementAdmin,
+            title="What the bank moved",
+            columns=MOVED,
+            rows=lambda dispute_id: Q(dispute_id=dispute_id),
+        ),
+        related(
+            DisputeAllocation,
+            DisputeAllocationAdmin,
+            title="Who bears it",
+            columns=BORNE,
+            rows=lambda dispute_id: Q(dispute_id=dispute_id),
+        ),
         ledger_of("transaction__dispute_id"),
     ]

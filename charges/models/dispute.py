@@ -94,6 +94,10 @@ class DisputeMovement(models.Model):
     def __str__(self) -> str:
         return self.external_id
 
+    @property
+    def currency(self) -> str:
+        return self.dispute.currency
+
 
 class DisputeAllocation(models.Model):
     """How much of a lost dispute those bear who had shares in the card leg, and who bears what.
@@ -119,3 +123,7 @@ class DisputeAllocation(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+    @property
+    def currency(self) -> str:
+        return self.dispute.currency

@@ -194,17 +194,24 @@ def test_a_charge_that_somebody_is_at_is_no_difference(partner, poor_ada, sandbo
     assert kinds() == []
 
 
-def test_a_refund_that_nobody_knows_here(made, sandbox):
+def test_a_refund_that_was_made_there(made, sandbox):
     client().v1.refunds.create(params={"payment_intent": made.external_charge_id, "amount": 100})
 
-    assert kinds() == ["unknown_refund"]
+    assert kinds() == ["refund_made_there"]
+
+
+def test_a_refund_of_an_intent_that_nobody_knows_here(committed, sandbox):
+    elsewhere = paid_elsewhere()
+    client().v1.refunds.create(params={"payment_intent": elsewhere.id, "amount": 100})
+
+    assert kinds() == ["unknown_intent", "unknown_refund"]
 
 
 def test_a_refund_that_the_processor_does_not_know(made, now):
     give_back(made.id, now, 100)
     other = "UPDATE charges_refund SET external_refund_id = 're_nothing', id = gen_random_uuid()"
     with corrupted("charges_refund", other):
-        assert kinds() == ["refund_missing", "unknown_refund"]
+        assert kinds() == ["refund_made_there", "refund_missing"]
 
 
 def test_another_amount_of_a_refund_there(made, now):
@@ -349,7 +356,6 @@ def test_of_2000_charges_exactly_the_five_planted_differences_are_found(partner,
         "collected_there_only": forgotten,
         "collected_here_only": str(declined.id),
         "doubly_charged": twice,
-        "unknown_refund": None,
+        "refund_made_there": generous,
     }
     assert len(report["differences"]) == 5
-    assert generous not in {d["charge_id"] for d in report["differences"]}

@@ -168,9 +168,7 @@ def test_refunds_are_told_with_what_recipients_gave_back(api, mixed):
     (asked,) = texts(api, mixed["id"], "refund.created")
     (ended,) = texts(api, mixed["id"], "refund.succeeded")
     assert asked.endswith("50.00 USD to the card. Reason: damaged.")
-    assert ended == (
-        f"Refund {made['id']} succeeded. bob gave back 5.00 USD (3.00 USD of it receivable)."
-    )
+    assert ended == (f"Refund {made['id']} succeeded. bob gave back 2.00 USD and owes 3.00 USD.")
     assert "refund of 50.00 USD to the card" in texts(api, mixed["id"], "attempt")[1]
 
 

@@ -151,14 +151,14 @@ def _reopen(
     order, charge = part.order, part.charge
     if part.status in UNPAID and due_date in (None, part.due_date):
         return [part]
+    today = schedule.local_date(now, order.timezone)
+    if due_date is not None:
+        planning.check_due_date(due_date, today, "due_date")
     if part.status == InstallmentStatus.PROCESSING:
         raise ChargeInProgress
     if part.status != InstallmentStatus.PAID or charge is None:
         raise InvalidTransition("installment", part.status, "reopened")
     check(order, "reopened", *REOPENABLE)
-    today = schedule.local_date(now, order.timezone)
-    if due_date is not None:
-        planning.check_due_date(due_date, today, "due_date")
     paid = Installment.objects.filter(order=order, charge=charge, status=InstallmentStatus.PAID)
     parts = list(paid.order_by("id").select_for_update())
     due_dates = {other.id: max(other.due_date, today) for other in parts}

@@ -68,10 +68,12 @@ def test_the_last_failure_says_that_the_tries_are_used_up(agree, sandbox, card):
 )
 def test_a_card_that_declines_meanwhile_says_why_not(agree, sandbox, act, words):
     order = agree("ada", TWO, payment_method=DECLINED)
+    sandbox.fault("error_500_after", path="/confirm")
     stories.sweep(at("03-01"))
+    stories.collect_cards()
     act(order, at("03-01"))
 
-    stories.collect_cards()
+    stories.recover(order, at("03-01"))
 
     shown = outlook(told("charge.failed", stories.charges_of(order).get()))
     assert (shown["will_retry"], shown["next_attempt_at"]) == (False, None)

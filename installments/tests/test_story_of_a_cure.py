@@ -6,6 +6,7 @@ import pytest
 
 from charges.models import Charge
 from charges.tests.steps import disputes_of, hear
+from devstack.stripe_sandbox.disputes import FEE
 from installments import services
 from installments.tests import stories
 from installments.tests.stories import VISA, at, event_types, parts, statuses
@@ -53,7 +54,7 @@ def test_an_order_whose_second_part_was_lost_is_cured_and_completed(agree, sandb
     assert Charge.objects.get(id=lost).reopened_at == now
     assert stories.charges_of(order).filter(status="succeeded").count() == 4
     card = LedgerEntry.objects.filter(account="card").values_list("amount", flat=True)
-    assert sum(card) == -15000
+    assert sum(card) == -15000 + FEE
     assert event_types(order)[-6:] == [
         "installment_order.paused", "installment_order.defaulted", "installment_order.revised",
         "installment_order.revised", "installment_order.reinstated", "installment_order.completed",

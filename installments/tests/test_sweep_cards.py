@@ -96,8 +96,8 @@ def test_recovery_pays_a_part_of_unknown_outcome_once(unknown, sandbox):
 
 
 def test_a_processor_that_is_away_is_no_try_of_the_schedule(agree, sandbox):
-    sandbox.fault("rate_limit_429", times=1)
     order = agree("ada", ONE, payment_method=VISA)
+    sandbox.fault("rate_limit_429", times=1)
     stories.sweep(at("03-01"))
     stories.collect_cards()
     before = statuses(order), stories.part(order).attempts

@@ -26,7 +26,7 @@ from devstack.stripe_sandbox.client import SandboxControl
 from partners import services as partners
 from partners.models import Partner
 from payments_project import invariants
-from wallets.tests.steps import open_wallet
+from wallets.tests.steps import adjust, open_wallet
 
 CONSTRAINTS = """
 DO $$ DECLARE c record; BEGIN
@@ -46,6 +46,7 @@ FROM_REVENUE = """UPDATE wallets_ledgerentry e SET account = 'revenue', wallet_i
         owed_by_id = NULL, balance_before = NULL, balance_after = NULL
     FROM wallets_ledgertransaction t
     WHERE t.id = e.transaction_id AND t.kind = 'refund' AND e.account = 'wallet'"""
+REOPENED = "UPDATE charges_charge SET reopened_at = now() WHERE status = 'succeeded'"
 BREAKAGES = {
     "wallet balance equals the sum of its entries": (
         "UPDATE wallets_wallet SET balance = balance + 1"
@@ -122,6 +123,21 @@ BREAKAGES = {
         "UPDATE charges_charge SET status = 'processing', "
         "waiting_since = now() - interval '1 hour'; DELETE FROM charges_cardattempt"
     ),
+    "an adjustment moves one amount from one account to another": (
+        f"UPDATE wallets_ledgerentry e SET account = 'payout' "
+        f"FROM wallets_ledgertransaction t {OF_KIND.format('adjustment')}"
+    ),
+    "an adjustment by staff is what another person approved": (
+        "UPDATE wallets_ledgertransaction SET actor = 'staff:fay' WHERE kind = 'adjustment'"
+    ),
+    "of a charge whose part was reopened nothing is kept, unless it came back later": REOPENED,
+    "a charge whose part was reopened is no part's charge": REOPENED,
+    "nothing of an order that was given up is unpaid": (
+        "UPDATE installments_installmentorder SET status = 'written_off'"
+    ),
+    "what is given up or paused asks no card": """
+        UPDATE installments_installmentorder SET status = 'paused';
+        UPDATE charges_charge SET status = 'processing', external_charge_id = NULL""",
     "installments sum to the order": (
         "UPDATE installments_installmentorder SET amount = amount + 1"
     ),
@@ -206,6 +222,7 @@ def _play(api, partner, control, now):
         for outcome in outcomes:
             control.close_dispute(dispute_id, outcome)
             hear("charge.dispute.closed", dispute_id, now)
+    adjust(partner.id, 100, "revenue", "funding", now)
     control.fault("drop_before", path="/confirm")
     create(partner, now, payment_method=CARD, amount=1000)
     for count in (2, 3):

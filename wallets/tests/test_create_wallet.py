@@ -22,8 +22,8 @@ def test_a_new_wallet_is_empty_and_active(api):
 
 def test_a_wallet_shows_what_the_contract_names(api):
     assert list(open_wallet(api, "ada")) == [
-        "id", "customer_id", "currency", "balance", "held", "available", "is_active",
-        "created_at", "updated_at",
+        "id", "customer_id", "currency", "balance", "held", "available",
+        "receivable", "is_active", "created_at", "updated_at",
     ]  # fmt: skip
 
 
