@@ -30,6 +30,7 @@ from charges import card_money
 from charges import services as charges
 from charges.gateway.client import client, pages
 from charges.models import Charge, ChargeStatus, PaymentMethod, Refund, RefundTo
+from charges.splits import Instruction
 from devstack.stripe_sandbox.client import SandboxControl
 from installments import services as installments
 from installments.as_of import AsOf
@@ -50,12 +51,15 @@ CARDS = [
 ]  # fmt: skip
 TURNS_BAD = ["chargeDeclinedLostCard", "chargeDeclinedInsufficientFunds", "visa"]
 FAULTS = ["drop_after", "drop_before", "error_500_after", "error_500_before", "rate_limit_429"]
-SPLITS = [[], [{"recipient": "s0", "percentage": "60"}, {"recipient": "s1", "amount": "0.10"}]]
+SPLITS: list[list[Instruction]] = [
+    [],
+    [{"recipient": "s0", "percentage": "60"}, {"recipient": "s1", "amount": "0.10"}],
+]
 THREADS = 6
 SLOW_SECONDS = 0.2
 DAYS = 60
 """As long as the longest ladder: then nothing waits any more."""
-REFUSALS = (*problems.DOMAIN, stripe.StripeError, LookupError)
+REFUSALS: tuple[type[Exception], ...] = (*problems.DOMAIN, stripe.StripeError, LookupError)
 
 
 class Soak:
@@ -267,7 +271,8 @@ def break_stripe(soak: Soak, rng: random.Random) -> None:
 
 def _collected(rng: random.Random) -> Charge:
     paid = Charge.objects.filter(status=ChargeStatus.SUCCEEDED, external_amount__gt=0)
-    return _any(paid, rng)
+    found: Charge = _any(paid, rng)
+    return found
 
 
 def _any(rows: Any, rng: random.Random) -> Any:
