@@ -45,8 +45,9 @@ from wallets.models import LedgerEntry, Wallet
 
 CUSTOMERS = [f"c{number}" for number in range(6)]
 SELLERS = ["s0", "s1"]
+ASKS = "pm_card_authenticationRequired"
 CARDS = [
-    "pm_card_visa", "pm_card_visa", "pm_card_chargeDeclined", "pm_card_authenticationRequired",
+    "pm_card_visa", "pm_card_visa", "pm_card_chargeDeclined", ASKS,
     "pm_card_createDispute", "pm_card_pendingRefund", "pm_card_refundFail",
 ]  # fmt: skip
 TURNS_BAD = ["chargeDeclinedLostCard", "chargeDeclinedInsufficientFunds", "visa"]
@@ -247,8 +248,10 @@ def decide_at_stripe(soak: Soak, rng: random.Random) -> None:
 
 def authenticate(soak: Soak, rng: random.Random) -> None:
     waiting = _any(Charge.objects.filter(status=ChargeStatus.REQUIRES_ACTION), rng)
+    client().v1.payment_intents.confirm(
+        waiting.external_charge_id or "", params={"payment_method": ASKS}
+    )
     with suppress(OSError):
-        client().v1.payment_intents.confirm(waiting.external_charge_id or "")
         soak.sandbox.authenticate(waiting.external_charge_id or "")
 
 
