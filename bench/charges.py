@@ -125,7 +125,7 @@ def _charge(cursor: psycopg2.extensions.cursor, partner_id: UUID, customer: str)
         "transaction_id": transaction_id, "account": "wallet", "amount": -1,
         "wallet_id": wallet["id"], "balance_before": wallet["balance"], "balance_after": after,
     }  # fmt: skip
-    balance = {"id": wallet["id"], "balance": after, "held": 0}
+    balance = {"id": wallet["id"], "balance": after, "held": 0, "receivable": 0}
     encoded = [rows.encode([balance]), 1, rows.encode([transaction]), rows.encode([paid, entry])]
     cursor.execute(ledger.POST, [now, *encoded])
     event = {"place": 0, "id": uuid7(), "partner_id": partner_id, "type": "charge.succeeded"}
