@@ -96,6 +96,15 @@ def lease(row: Charge | Refund, until: datetime) -> bool:
     return not is_poison
 
 
+def hand_on(row: Charge | Refund, now: datetime) -> None:
+    """A step: the lease is given back unused, to whoever looks next."""
+    ours = type(row).objects.filter(
+        id=row.id, attempts=row.attempts, next_attempt_at=row.next_attempt_at
+    )
+    row.attempts, row.next_attempt_at = row.attempts - 1, now
+    ours.update(attempts=row.attempts, next_attempt_at=now)
+
+
 def _cut_off(row: Charge | Refund) -> int:
     """How many attempts before this one left no record: their process died."""
     return row.attempts - 1 - _records(row).count()

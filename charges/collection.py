@@ -92,7 +92,7 @@ def claim(
     deciding.decide(charges, wallets, available, is_capped=is_capped, now=now)
     for charge in charges:
         if charge.status == ChargeStatus.PROCESSING:
-            charge.attempts = 1 if is_attended else 0
+            charge.attempts = max(charge.attempts, 1) if is_attended else 0
             charge.next_attempt_at = now + LEASE if is_attended else now
     if is_new:
         rows.insert(charges)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
@@ -13,6 +14,7 @@ import structlog
 from django.conf import settings
 
 from charges import card_money, legs
+from charges.gateway import limits
 
 PAGE = 100
 T = TypeVar("T")
@@ -37,6 +39,7 @@ TOO_FAST = "The processor asked us to slow down."
 KEY_REFUSED = "The processor refused our key."
 KEY_REUSED = "The processor knows this request's key from another request."
 BUSY = "The processor is still at an earlier request."
+CROWDED = "As many requests as may be are with the processor."
 SILENT = "The processor did not answer."
 GARBAGE = "The processor's answer was not understood."
 
@@ -47,6 +50,10 @@ class NotUnderstood(OutcomeUnknown):
 
 class NotExecuted(Exception):
     """The processor refused to look at it now (429, 409, 401): nothing happened."""
+
+
+class NoRoom(NotExecuted):
+    """As many of our questions are with the processor as may be at once."""
 
 
 class Refused(Exception):
@@ -94,12 +101,31 @@ def client() -> stripe.StripeClient:
     )
 
 
-def ask(question: Callable[[], Any]) -> Any:
-    """What Stripe answers.
+@contextmanager
+def conversation(*, is_batch: bool = False) -> Iterator[None]:
+    """The questions of the block are one conversation among those that may be held at once.
 
-    Raises Declined, Refused, CustomerGone, RefusedForNow, NotExecuted, NotUnderstood,
+    `is_batch` when nobody waits for it: then it leaves room for others. Raises NoRoom.
+    """
+    with limits.places.hold(is_batch=is_batch) as has_place:
+        if not has_place:
+            raise NoRoom(CROWDED)
+        yield
+
+
+def ask(question: Callable[[], Any]) -> Any:
+    """What Stripe answers, at the pace that it allows.
+
+    Raises Declined, Refused, CustomerGone, RefusedForNow, NotExecuted, NoRoom, NotUnderstood,
     OutcomeUnknown.
     """
+    with conversation():
+        if not limits.wait_for_turn():
+            raise NotExecuted(TOO_FAST)
+        return _answer(question)
+
+
+def _answer(question: Callable[[], Any]) -> Any:
     try:
         return question()
     except stripe.CardError as error:

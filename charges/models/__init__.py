@@ -11,6 +11,7 @@ from charges.models.charge import (
     OPEN,
     WITH_PROCESSOR,
     Charge,
+    ChargeQuerySet,
     ChargeStatus,
 )
 from charges.models.dispute import Dispute, DisputeAllocation, DisputeMovement
@@ -30,6 +31,7 @@ __all__ = [
     "WITH_PROCESSOR",
     "CardAttempt",
     "Charge",
+    "ChargeQuerySet",
     "ChargeStatus",
     "Dispute",
     "DisputeAllocation",

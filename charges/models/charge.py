@@ -253,6 +253,16 @@ class Charge(models.Model):
                 condition=Q(next_attempt_at__isnull=False),
                 name="charges_charge_due",
             ),
+            *(
+                models.Index(
+                    fields=["partner", "next_attempt_at"],
+                    condition=Q(
+                        next_attempt_at__isnull=False, installment_order_id__isnull=not is_owned
+                    ),
+                    name=f"charges_charge_due_{whose}",
+                )
+                for whose, is_owned in (("asked", False), ("owned", True))
+            ),
             models.Index(
                 fields=["partner", "customer_id", "card"],
                 condition=Q(status__in=WITH_PROCESSOR),

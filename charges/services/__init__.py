@@ -14,7 +14,7 @@ from charges.services.charging import (
 )
 from charges.services.disputes import hear_of_dispute
 from charges.services.hearing import hear_of_intent
-from charges.services.inbound import process_events, receive_event
+from charges.services.inbound import EVENTS_TASK, process_events, receive_event
 from charges.services.methods import (
     PaymentMethodDeclined,
     PaymentMethodUnusable,
@@ -27,6 +27,7 @@ from charges.services.methods import (
 from charges.services.processor import ProcessorAway
 from charges.services.reconciliation import Report, reconcile, size
 from charges.services.refunding import (
+    REFUNDS_TASK,
     ChargeDisputed,
     ChargeNotRefundable,
     CurrencyMismatch,
@@ -55,7 +56,9 @@ from charges.services.reviews import (
 from charges.services.syncing import Synced, sync_events
 
 __all__ = [
+    "EVENTS_TASK",
     "RECOVER_TASK",
+    "REFUNDS_TASK",
     "ChargeDisputed",
     "ChargeNotCancelable",
     "ChargeNotRefundable",

@@ -13,17 +13,20 @@ from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from charges import attempts, cancellation, caps, cards, collection, deciding, splits
 from charges.cards import PaymentMethodNotFound
 from charges.collection import LEASE
 from charges.deciding import UnknownRecipient
+from charges.gateway.client import NoRoom, conversation
 from charges.killpoints import killpoint
 from charges.models import OPEN, WITH_PROCESSOR, Charge, ChargeStatus
 from charges.services.asking import ask_processor, ended, judge, take
 from charges.services.draining import drain
 from charges.services.processor import ProcessorAway, asked
+from charges.services.turns import Turns
 from charges.splits import Instruction, SplitExceedsAmount
 from partners import broker, idempotency
 from partners.actors import Actor
@@ -57,6 +60,13 @@ class NewCharge:
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
+class Leased(NamedTuple):
+    """A charge that was locked; `is_ours` when it is leased to whoever locked it."""
+
+    charge: Charge
+    is_ours: bool
+
+
 class Created(NamedTuple):
     charge: Charge
     is_replay: bool
@@ -83,21 +93,29 @@ def create(
         return Created(_replay(partner_id, new, error, by=by, now=now), is_replay=True)
     killpoint("charge.after_claim")
     if charge.status == ChargeStatus.PROCESSING:
-        charge = ask_processor(charge, by=by, now=now)
+        charge = _ask(charge, by=by, now=now)
     return Created(charge, is_replay=False)
 
 
 def collect(*, charge_id: UUID, by: Actor, now: datetime) -> Charge:
     """The open charge has gone on from where it stopped, whenever it was due; others stay."""
-    return _go_on(lambda: _locked(charge_id), by=by, now=now) or Charge.objects.get(id=charge_id)
+    leased = _lease(lambda: _locked(charge_id), now)
+    return _go_on(leased, now, by=by) if leased else Charge.objects.get(id=charge_id)
 
 
 def collect_due(*, by: Actor) -> int:
     """Every open charge that is due has gone on from where it stopped; returns how many did.
 
-    Any number may run at once: charges are claimed one by one with SKIP LOCKED.
+    Those that partners asked for come before those that orders ask for, the partners in turn. Any
+    number may run at once: charges are leased one by one with SKIP LOCKED.
     """
-    return drain(Charge.objects.due, partial(_collect_next, by))
+    queues = [Turns(is_owned=False), Turns(is_owned=True)]
+
+    def lease_next(now: datetime) -> Leased | None:
+        return next(filter(None, (_lease(partial(queue.next, now), now) for queue in queues)), None)
+
+    work = partial(_go_on, by=by)
+    return drain(Charge.objects.due, lease_next, work, parallel=settings.STRIPE_CONVERSATIONS)
 
 
 def unfinished() -> list[UUID]:
@@ -187,16 +205,7 @@ def _locked(charge_id: UUID) -> Charge | None:
     return rows.filter(id=charge_id, status__in=OPEN).first()
 
 
-def _next_due(now: datetime) -> Charge | None:
-    rows = Charge.objects.due(now).select_for_update(of=("self",), skip_locked=True)
-    return rows.order_by("next_attempt_at", "id").first()
-
-
-def _collect_next(by: Actor, now: datetime) -> bool:
-    return _go_on(lambda: _next_due(now), by=by, now=now) is not None
-
-
-def _lease(charge: Charge, now: datetime) -> bool:
+def _may_ask(charge: Charge, now: datetime) -> bool:
     """Whether the locked charge is ours to ask about. One that an order asks for may have to wait
     for its turn with the card; a cardholder who is asked already asks nothing of it.
     """
@@ -206,23 +215,47 @@ def _lease(charge: Charge, now: datetime) -> bool:
     return attempts.lease(charge, now + LEASE)
 
 
-def _go_on(take: Callable[[], Charge | None], *, by: Actor, now: datetime) -> Charge | None:
-    """Claims or leases the charge that `take` locks, then asks the processor."""
+def _lease(find: Callable[[], Charge | None], now: datetime) -> Leased | None:
+    """The charge that `find` locks is ours for a while, whatever becomes of us, or has to wait."""
     with transaction.atomic(durable=True):
-        charge = take()
-        if charge is None:
-            return None
-        is_ours = True
-        if charge.status == ChargeStatus.PENDING:
-            collection.claim([charge], is_new=False, is_attended=True, by=by, now=now)
-        else:
-            is_ours = _lease(charge, now)
+        charge = find()
+        return Leased(charge, _may_ask(charge, now)) if charge else None
+
+
+def _go_on(leased: Leased, now: datetime, *, by: Actor) -> Charge:
+    """Decides about the leased charge unless that is done, then asks the processor."""
+    charge, is_ours = leased
     killpoint("charge.after_claim")
+    if is_ours and charge.status == ChargeStatus.PENDING:
+        charge = _decide(charge, by, now)
     if not is_ours or charge.status not in WITH_PROCESSOR:
         return charge
     if charge.is_owned and not collection.owner().wants(charge):
         charge = _withdraw(charge.id, by, now)
-    return ask_processor(charge, by=by, now=now) if charge.status in OPEN else charge
+    return _ask(charge, by=by, now=now) if charge.status in OPEN else charge
+
+
+def _decide(leased: Charge, by: Actor, now: datetime) -> Charge:
+    """The pending charge that we leased is claimed, unless somebody has ended or overtaken it."""
+    with transaction.atomic(durable=True):
+        charge = Charge.objects.select_for_update(of=("self",)).get(id=leased.id)
+        if (charge.status, charge.attempts) == (ChargeStatus.PENDING, leased.attempts):
+            collection.claim([charge], is_new=False, is_attended=True, by=by, now=now)
+        return charge
+
+
+def _ask(charge: Charge, *, by: Actor, now: datetime) -> Charge:
+    """The leased charge went as far as the processor answers, now or, when too many are asking it,
+    in a worker.
+    """
+    try:
+        with conversation(is_batch=charge.is_owned):
+            return ask_processor(charge, by=by, now=now)
+    except NoRoom:
+        with transaction.atomic(durable=True):
+            attempts.hand_on(charge, now)
+            broker.nudge(RECOVER_TASK)
+        return charge
 
 
 def _withdraw(charge_id: UUID, by: Actor, now: datetime) -> Charge:

@@ -72,7 +72,7 @@ def process_events(*, by: Actor) -> int:
 
     One that breaks its worker again and again is put aside after 5 attempts.
     """
-    return drain(ProcessorEvent.objects.due, partial(process_next, by))
+    return drain(ProcessorEvent.objects.due, claim_next, partial(process, by=by))
 
 
 def _hear_of_intent(event: ProcessorEvent, by: Actor, now: datetime) -> Heard:
@@ -120,14 +120,11 @@ def _door(type_: str) -> Callable[[ProcessorEvent, Actor, datetime], Heard] | No
     return next((door for prefix, door in DOORS.items() if type_.startswith(prefix)), None)
 
 
-def process_next(by: Actor, now: datetime) -> bool:
-    """The event that is longest due has been tried; False when none is due."""
-    event = _claim(now)
-    if event is None:
-        return False
+def process(event: ProcessorEvent, now: datetime, *, by: Actor) -> None:
+    """The claimed event has been tried."""
     killpoint("event.after_claim")
     if event.next_attempt_at is None:
-        return True
+        return
     door = _door(event.type)
     assert door is not None  # noqa: S101 -- others are never due
     try:
@@ -136,16 +133,15 @@ def process_next(by: Actor, now: datetime) -> bool:
         charge, outcome = None, f"The processor does not know it: {refusal.message}"
     except (NotExecuted, OutcomeUnknown) as error:
         _put_off(event, str(error), now)
-        return True
+        return
     killpoint("event.before_processed")
     with transaction.atomic(durable=True):
         ProcessorEvent.objects.filter(id=event.id).update(
             processed_at=now, next_attempt_at=None, charge=charge, outcome=outcome[:300]
         )
-    return True
 
 
-def _claim(now: datetime) -> ProcessorEvent | None:
+def claim_next(now: datetime) -> ProcessorEvent | None:
     """The event that is longest due, ours for a while; put aside when it was begun too often."""
     with transaction.atomic(durable=True):
         due = ProcessorEvent.objects.due(now).order_by("next_attempt_at", "id")

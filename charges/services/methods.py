@@ -125,7 +125,7 @@ def detach_due() -> int:
 
     Any number may run at once: cards are claimed one by one with SKIP LOCKED.
     """
-    return drain(PaymentMethod.objects.detach_due, _detach_next)
+    return drain(PaymentMethod.objects.detach_due, _lease_next, _detach)
 
 
 def _attached(partner_id: UUID, customer_id: str, payment_method: str, now: datetime) -> Card:
@@ -190,17 +190,15 @@ def _customer(partner_id: UUID, customer_id: str, now: datetime, *, gone: str = 
         return holders.know(partner_id, customer_id, made, instead_of=gone, now=now)
 
 
-def _detach_next(now: datetime) -> bool:
-    """The removed card that is longest due was tried; False when none is due."""
+def _lease_next(now: datetime) -> PaymentMethod | None:
+    """The removed card that is longest due, ours for a while."""
     with transaction.atomic(durable=True):
         due = PaymentMethod.objects.detach_due(now).order_by("next_attempt_at", "id")
         removed = due.select_for_update(skip_locked=True).first()
-        if removed is None:
-            return False
-        removed.next_attempt_at = now + LEASE
-        removed.save(update_fields=["next_attempt_at"])
-    _detach(removed, now)
-    return True
+        if removed:
+            removed.next_attempt_at = now + LEASE
+            removed.save(update_fields=["next_attempt_at"])
+        return removed
 
 
 def _detach(removed: PaymentMethod, now: datetime) -> None:

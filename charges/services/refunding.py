@@ -17,17 +17,20 @@ from django.db import IntegrityError, transaction
 
 from charges import attempts, card_money, collection, legs
 from charges.collection import LEASE
+from charges.gateway.client import NoRoom, conversation
 from charges.gateway.refunds import CardRefund
 from charges.killpoints import killpoint
 from charges.models import Charge, ChargeStatus, Origin, Refund, RefundStatus, RefundTo
 from charges.services.draining import drain
 from charges.services.refund_asking import ask_processor, reserve, succeed
-from partners import idempotency
+from partners import broker, idempotency
 from partners.actors import Actor
 from partners.constraints import violated
 from wallets import money
 from wallets.models import LedgerEntry, Wallet
 from wallets.services import rehearsal
+
+REFUNDS_TASK = "charges.complete_refunds"
 
 
 class ChargeNotRefundable(Exception):
@@ -104,7 +107,7 @@ def refund(*, charge_id: UUID, new: NewRefund, by: Actor, now: datetime) -> Refu
         return Refunded(_replay(charge_id, new, error, by=by, now=now), is_replay=True)
     killpoint("refund.after_claim")
     if made.status == RefundStatus.PENDING:
-        made = ask_processor(made, by=by, now=now)
+        made = _ask(made, by=by, now=now)
     return Refunded(made, is_replay=False)
 
 
@@ -122,13 +125,13 @@ def rehearse_refund(*, charge_id: UUID, new: NewRefund, now: datetime) -> list[L
 
 def complete_refund(*, refund_id: UUID, by: Actor, now: datetime) -> Refund:
     """The pending refund has gone on from where it stopped, whenever it was due; others stay."""
-    found = _go_on(lambda: _locked(refund_id), by=by, now=now)
-    return found or Refund.objects.get(id=refund_id)
+    leased = _lease(lambda: _locked(refund_id), now)
+    return _go_on(leased, now, by=by) if leased else Refund.objects.get(id=refund_id)
 
 
 def complete_due_refunds(*, by: Actor) -> int:
     """Every pending refund that is due has gone on from where it stopped; returns how many did."""
-    return drain(Refund.objects.due, partial(_complete_next, by))
+    return drain(Refund.objects.due, _lease_next, partial(_go_on, by=by))
 
 
 def unfinished_refunds() -> list[UUID]:
@@ -250,16 +253,32 @@ def _next_due(now: datetime) -> Refund | None:
     return rows.order_by("next_attempt_at", "id").first()
 
 
-def _complete_next(by: Actor, now: datetime) -> bool:
-    return _go_on(lambda: _next_due(now), by=by, now=now) is not None
+def _lease_next(now: datetime) -> Refund | None:
+    return _lease(lambda: _next_due(now), now)
 
 
-def _go_on(find: Callable[[], Refund | None], *, by: Actor, now: datetime) -> Refund | None:
-    """Leases the refund that `find` locks, then asks the processor."""
+def _lease(find: Callable[[], Refund | None], now: datetime) -> Refund | None:
+    """The refund that `find` locks is ours for a while; left to staff if begun too often."""
     with transaction.atomic(durable=True):
-        row = find()
-        if row is None:
-            return None
-        is_ours = attempts.lease(row, now + LEASE)
+        if row := find():
+            attempts.lease(row, now + LEASE)
+        return row
+
+
+def _go_on(leased: Refund, now: datetime, *, by: Actor) -> Refund:
     killpoint("refund.after_claim")
-    return ask_processor(row, by=by, now=now) if is_ours else row
+    return _ask(leased, by=by, now=now) if leased.next_attempt_at else leased
+
+
+def _ask(refund: Refund, *, by: Actor, now: datetime) -> Refund:
+    """The leased refund went as far as the processor answers, now or, when too many are asking it,
+    in a worker.
+    """
+    try:
+        with conversation():
+            return ask_processor(refund, by=by, now=now)
+    except NoRoom:
+        with transaction.atomic(durable=True):
+            attempts.hand_on(refund, now)
+            broker.nudge(REFUNDS_TASK)
+        return refund

@@ -85,15 +85,12 @@ def test_many_rows_are_worked_off_by_a_bounded_number_of_sessions(stored):
 def test_rows_are_worked_off_at_the_same_time(stored):
     stored(PARALLEL)
     together = threading.Barrier(PARALLEL, timeout=10)
-    met = threading.local()
+    rows = iter(range(PARALLEL))
 
-    def meet(_now):
-        is_first = not hasattr(met, "once")
-        if is_first:
-            met.once = together.wait()
-        return is_first
+    def meet(_row, _now):
+        together.wait()
 
-    assert drain(ProcessorEvent.objects.due, meet) == PARALLEL
+    assert drain(ProcessorEvent.objects.due, lambda _now: next(rows, None), meet) == PARALLEL
 
 
 def test_what_is_not_due_yet_is_left_alone(stored, now):
@@ -103,7 +100,7 @@ def test_what_is_not_due_yet_is_left_alone(stored, now):
     assert services.process_events(by=BY) == 0
 
 
-def test_what_breaks_again_and_again_ends_the_run(stored):
+def test_a_run_that_cannot_claim_ends(stored):
     stored(1)
     calls = []
 
@@ -111,5 +108,19 @@ def test_what_breaks_again_and_again_ends_the_run(stored):
         calls.append(now)
         raise ZeroDivisionError
 
-    assert drain(ProcessorEvent.objects.due, broken) == 0
+    assert drain(ProcessorEvent.objects.due, broken, print) == 0
     assert len(calls) == MAX_BROKEN
+
+
+def test_rows_that_break_keep_no_others_waiting(stored):
+    stored(1)
+    rows = iter(range(-5 * MAX_BROKEN, 3))
+    worked = []
+
+    def work(row, _now):
+        if row < 0:
+            raise ZeroDivisionError
+        worked.append(row)
+
+    assert drain(ProcessorEvent.objects.due, lambda _now: next(rows, None), work) == 3
+    assert worked == [0, 1, 2]

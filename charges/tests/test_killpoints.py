@@ -274,6 +274,10 @@ def test_a_killed_cancellation_is_ended_by_a_sweep(waiting, now):
     assert end_of(waiting.id) == ("canceled", ["charge.canceled"], [], 0)
 
 
+def process_next(at):
+    inbound.process(inbound.claim_next(at), at, by=BY)
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -287,7 +291,7 @@ def test_a_callback_whose_worker_was_killed_is_worked_off_later(waiting, sandbox
 
     def work():
         receive(payload, signed, now - timedelta(minutes=5))
-        inbound.process_next(BY, now - timedelta(minutes=5))
+        process_next(now - timedelta(minutes=5))
 
     kill(name, work)
     receive(payload, signed, now)
@@ -302,7 +306,7 @@ def test_a_callback_that_kills_every_worker_is_put_aside_and_others_go_on(waitin
     receive(*poison, now - timedelta(hours=1))
     for minutes in range(50, 0, -10):
         at = now - timedelta(minutes=minutes)
-        kill("event.after_claim", lambda: inbound.process_next(BY, at))  # noqa: B023
+        kill("event.after_claim", lambda: process_next(at))  # noqa: B023
     authenticate(waiting.id, sandbox)
 
     hear("payment_intent.succeeded", waiting.external_charge_id, now)
