@@ -15,10 +15,11 @@ import pytest
 from django.conf import settings
 from django.db import connection
 from django.test import Client
-from django.test.utils import setup_databases, teardown_databases
+from django.test.utils import override_settings, setup_databases, teardown_databases
 from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
+from charges import backoff
 from devstack.processes import Process
 from devstack.stripe_sandbox.client import SandboxControl
 from partners import access, broker
@@ -71,6 +72,12 @@ def _empty() -> None:
         cursor.execute(f"BEGIN; SET LOCAL session_replication_role = replica; {deletes}; COMMIT")
 
 
+@pytest.fixture(autouse=True)
+def steady_ladders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ladders have no jitter but in charges/tests/test_backoff.py."""
+    monkeypatch.setattr(backoff, "JITTER", 0)
+
+
 @pytest.fixture
 def now() -> datetime:
     return timezone.now()
@@ -120,6 +127,18 @@ def make_api() -> Callable[[Partner], Api]:
 @pytest.fixture
 def api(partner: Partner, make_api: Callable[[Partner], Api]) -> Api:
     return make_api(partner)
+
+
+@pytest.fixture
+def dead_broker(committed: None) -> Iterator[None]:
+    """A broker that refuses connections. The address is back before its client is forgotten: a
+    nudge of the test may ask for one at any time.
+    """
+    with override_settings(CACHE_URL="redis://127.0.0.1:1/0"):
+        broker.client.cache_clear()
+        yield
+    broker.client.cache_clear()
+    broker.circuit.open_until = 0.0
 
 
 @pytest.fixture

@@ -1,9 +1,15 @@
-"""When to go on with what has no outcome. Pure."""
+"""When to go on with what has no outcome.
+
+Every wait is a little shorter than its ladder says, at random, so that what failed together does
+not come back together.
+"""
 
 from __future__ import annotations
 
+import random
 from datetime import datetime, timedelta
 
+JITTER = 0.1
 DAILY = [timedelta(days=1)] * 5
 UNKNOWN = [timedelta(minutes=5), timedelta(hours=1), *DAILY]
 NOT_EXECUTED = [timedelta(minutes=m) for m in (5, 10, 20, 40, 80)] + DAILY
@@ -21,9 +27,13 @@ LAST_LOOK = timedelta(days=1)
 
 def wait(ladder: list[timedelta], attempts: int) -> timedelta | None:
     """How long after the n-th attempt; None when the ladder ends."""
-    return ladder[attempts - 1] if attempts <= len(ladder) else None
+    return _jittered(ladder[attempts - 1]) if attempts <= len(ladder) else None
 
 
 def doubling(since: datetime, now: datetime, *, first: timedelta = FIRST_LOOK) -> timedelta:
     """As long again as has passed, at least `first`, at most a day."""
-    return min(max(now - since, first), LAST_LOOK)
+    return _jittered(min(max(now - since, first), LAST_LOOK))
+
+
+def _jittered(wait: timedelta) -> timedelta:
+    return wait * random.uniform(1 - JITTER, 1)

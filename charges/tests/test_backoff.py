@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -12,6 +12,7 @@ from charges.tests.steps import collect, create, end_of, paid
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 UNKNOWN = [5 * MINUTE, HOUR, DAY, DAY, DAY, DAY, DAY]
+START = datetime(2026, 1, 1, tzinfo=UTC)
 NOT_EXECUTED = [minutes * MINUTE for minutes in (5, 10, 20, 40, 80)]
 
 
@@ -68,6 +69,20 @@ def test_a_processor_too_busy_is_asked_at_doubling_waits(partner, poor_ada, sand
 def test_a_ladder_ends(ladder):
     assert backoff.wait(ladder, len(ladder)) == ladder[-1]
     assert backoff.wait(ladder, len(ladder) + 1) is None
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [lambda: backoff.wait(backoff.SLOW, 2), lambda: backoff.doubling(START, START + 6 * HOUR)],
+    ids=["ladder", "doubling"],
+)
+def test_what_failed_together_does_not_come_back_together(wait, monkeypatch):
+    monkeypatch.setattr(backoff, "JITTER", 0.1)
+
+    found = {wait() for _ in range(50)}
+
+    assert len(found) > 40
+    assert all(5.4 * HOUR <= each <= 6 * HOUR for each in found)
 
 
 def test_a_client_that_repeats_its_key_uses_up_no_ladder(partner, poor_ada, sandbox, now):
