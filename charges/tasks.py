@@ -5,22 +5,40 @@ from django.utils import timezone
 
 from charges import services
 from partners import actors
+from partners.leases import single_flight
+
+RECOVERY = actors.system("recovery")
 
 
-@shared_task(name="charges.recover")
+@shared_task(name=services.RECOVER_TASK)
+@single_flight(services.RECOVER_TASK, each_process=True)
 def recover() -> int:
-    """Charges, refunds and detached cards that are due have gone on from where they stopped."""
-    by = actors.system("recovery")
-    charged = services.collect_due(by=by)
-    return charged + services.complete_due_refunds(by=by) + services.detach_due()
+    """Charges that are due have gone on from where they stopped."""
+    return services.collect_due(by=RECOVERY)
 
 
-@shared_task(name="charges.process_events")
+@shared_task(name=services.REFUNDS_TASK)
+@single_flight(services.REFUNDS_TASK, each_process=True)
+def complete_refunds() -> int:
+    """Refunds that are due have gone on from where they stopped."""
+    return services.complete_due_refunds(by=RECOVERY)
+
+
+@shared_task(name="charges.detach_cards")
+@single_flight("charges.detach_cards")
+def detach_cards() -> int:
+    """Removed cards are detached at the processor too."""
+    return services.detach_due()
+
+
+@shared_task(name=services.EVENTS_TASK)
+@single_flight(services.EVENTS_TASK, each_process=True)
 def process_events() -> int:
     return services.process_events(by=actors.system("stripe_events"))
 
 
 @shared_task(name="charges.sync_events")
+@single_flight("charges.sync_events")
 def sync_events() -> int:
     """Events that no callback told us are stored as if one had; returns how many."""
     return services.sync_events(now=timezone.now()).missed

@@ -21,10 +21,15 @@ GRANIAN = [
     *("--no-ws", "--no-access-log", "--workers-kill-timeout", "5"),
 ]
 CELERY = ["-m", "celery", "-A", "payments_project"]
-WORKER = [
-    *("worker", "-P", "threads", "-c", "16", "--loglevel", "info"),
-    *("--without-gossip", "--without-mingle", "-n", "worker@%h"),
-]
+# The lanes of settings.LANES, and how many of their tasks may run at once.
+WORKERS = {"sweeps": 4, "cards": 3, "callbacks": 2, "deliveries": 2}
+
+
+def worker(lane: str) -> list[str]:
+    return [
+        *("worker", "-Q", lane, "-P", "threads", "-c", str(WORKERS[lane]), "--loglevel", "info"),
+        *("--without-gossip", "--without-mingle", "-n", f"{lane}@%h"),
+    ]
 
 
 @dataclass
@@ -68,11 +73,12 @@ class Stack:
     def services(self) -> list[Process]:
         web = ["--port", str(self.ports.web), "payments_project.wsgi:application"]
         listener = ["webhook_listener", "--port", str(self.ports.listener)]
-        worker = self._python("worker", *CELERY, *WORKER)
-        worker.grace_seconds = WORKER_SECONDS  # what it has begun may end
+        workers = [self._python(lane, *CELERY, *worker(lane)) for lane in WORKERS]
+        for process in workers:
+            process.grace_seconds = WORKER_SECONDS  # what it has begun may end
         return [
             self._python("web", *GRANIAN, *web),
-            worker,
+            *workers,
             self._python("beat", *CELERY, "beat", "--loglevel", "info", "--pidfile="),
             self._python("listener", "manage.py", *listener),
         ]

@@ -6,9 +6,11 @@ from django.utils import timezone
 from installments import services
 from installments.as_of import AsOf
 from partners import actors
+from partners.leases import single_flight
 
 
 @shared_task(name="installments.sweep")
+@single_flight("installments.sweep")
 def sweep() -> int:
     started_at = timezone.now()
     swept = services.sweep(as_of=AsOf(started_at), by=actors.system("due_sweep"), now=started_at)

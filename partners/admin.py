@@ -15,7 +15,7 @@ from unfold.admin import TabularInline
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from partners import access, services
-from partners.models import ALL_SCOPES, ApiKey, Partner, Scope
+from partners.models import ALL_SCOPES, ApiKey, Partner, Scope, TaskLease
 from partners.staff import (
     BY_PARTNER,
     BY_PERIOD,
@@ -25,6 +25,7 @@ from partners.staff import (
     WARNING,
     CaseFilter,
     DoorAdmin,
+    ReadOnlyAdmin,
     ReadOnlyInline,
     RowAdmin,
     badge,
@@ -153,3 +154,14 @@ class ApiKeyAdmin(DoorAdmin):
         obj.pk = made.pk
         obj.refresh_from_db()
         messages.warning(request, f"Copy the key now, it is not shown again: {text}")
+
+
+@admin.register(TaskLease)
+class TaskLeaseAdmin(ReadOnlyAdmin):
+    """What runs now, and what a killed worker left behind."""
+
+    list_display = ["name", "started_at", "expires_at", "is_wanted"]
+    list_select_related = ()
+    ordering = ["name"]
+    id_fields = []
+    fields = ["name", "holder", "started_at", "expires_at", "is_wanted"]

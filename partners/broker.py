@@ -24,6 +24,8 @@ from redis.retry import Retry
 REST = 5.0
 TIMEOUT = 0.5
 NUDGE_GAP = 0.05
+NUDGE_LIFE = 30
+"""Seconds after which a nudge that no worker took counts as lost."""
 
 logger = structlog.get_logger(__name__)
 
@@ -77,10 +79,26 @@ _waiting: set[str] = set()
 def nudge(task: str) -> None:
     """After the commit, ask a worker to look now instead of at its next sweep.
 
-    Nudges are coalesced: one timer a task and process sends a single one for all that come within
-    NUDGE_GAP seconds.
+    Nudges never pile up: one timer a task and process sends a single one for all that come within
+    NUDGE_GAP seconds, and none is sent while another waits for a worker.
     """
     transaction.on_commit(lambda: _nudge_soon(task), robust=True)
+
+
+def taken(task: str) -> None:
+    """A worker begins to look: what it does not see yet is worth another nudge."""
+    ask(lambda pipeline: pipeline.delete(_mark(task)))
+
+
+def send(task: str) -> None:
+    """A worker is asked to look now, unless one is already."""
+    is_first = ask(lambda pipeline: pipeline.set(_mark(task), 1, nx=True, ex=NUDGE_LIFE))
+    if is_first and is_first[0]:
+        circuit.call(lambda: current_app.send_task(task, retry=False, ignore_result=True))
+
+
+def _mark(task: str) -> str:
+    return f"nudged:{task}"
 
 
 def _nudge_soon(task: str) -> None:
@@ -96,4 +114,4 @@ def _nudge_soon(task: str) -> None:
 def _send(task: str) -> None:
     with _nudges:
         _waiting.discard(task)
-    circuit.call(lambda: current_app.send_task(task, retry=False, ignore_result=True))
+    send(task)

@@ -77,3 +77,21 @@ class ApiKey(models.Model):
     def is_live(self, now: datetime) -> bool:
         is_expired = self.expires_at is not None and self.expires_at <= now
         return self.revoked_at is None and not is_expired
+
+
+class TaskLease(models.Model):
+    """Who runs a task of which one run at a time is enough; a run that begins meanwhile leaves word
+    that there is more to do.
+    """
+
+    name = models.CharField(max_length=200, primary_key=True)
+    holder = models.UUIDField()
+    started_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    is_wanted = models.BooleanField(default=False, help_text="Somebody else came meanwhile.")
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name

@@ -26,9 +26,10 @@ def use_django_logging(**_: Any) -> None:
 
 
 @worker_ready.connect
-def catch_up(**_: Any) -> None:
-    """A worker that starts looks for work at once instead of at the next beat."""
+def catch_up(sender: Any, **_: Any) -> None:
+    """A worker that starts looks for its lanes' work at once instead of at the next beat."""
     from django.conf import settings
 
-    for name in settings.SWEEPS:
-        app.send_task(name, ignore_result=True)
+    for lane in sender.app.amqp.queues.consume_from:
+        for name in settings.LANES.get(lane, ()):
+            app.send_task(name, ignore_result=True)

@@ -197,23 +197,32 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_REDIS_SOCKET_CONNECT_TIMEOUT = 2
 CELERY_BEAT_SCHEDULER = "payments_project.beat:DeclaredScheduler"
-# Tasks that look for work, and how many seconds apart.
-SWEEPS = {
-    "installments.sweep": 60,
-    "charges.recover": 30,
-    "charges.process_events": 10,
-    "charges.sync_events": 60,
-    "webhooks.deliver_due": 2,
-    "webhooks.sync_operator_endpoints": 60,
-    "webhooks.prune": 3600,
-    "staff.expire_approvals": 600,
-    "staff.clear_sessions": 86400,
+# Tasks that look for work, by lane, and how many seconds apart. Each lane has a queue, so that a
+# pool of workers of its own can serve it; a worker that is told no queue serves all.
+LANES = {
+    "sweeps": {
+        "installments.sweep": 60,
+        "webhooks.prune": 3600,
+        "webhooks.sync_operator_endpoints": 60,
+        "staff.expire_approvals": 600,
+        "staff.clear_sessions": 86400,
+    },
+    "cards": {"charges.recover": 30, "charges.complete_refunds": 30, "charges.detach_cards": 30},
+    "callbacks": {"charges.process_events": 10, "charges.sync_events": 60},
+    "deliveries": {"webhooks.deliver_due": 2},
 }
+SWEEPS = {name: seconds for tasks in LANES.values() for name, seconds in tasks.items()}
+CELERY_TASK_QUEUES = {lane: {"routing_key": lane} for lane in LANES}
+CELERY_TASK_DEFAULT_QUEUE = "sweeps"
+CELERY_TASK_ROUTES = {name: {"queue": lane} for lane, tasks in LANES.items() for name in tasks}
+# What beat sent while no worker listened is worth one look, not one each; the clocks of beat and
+# worker may disagree by minutes.
+SWEEP_EXPIRES = 600
 CELERY_BEAT_SCHEDULE = {
     name: {
         "task": name,
         "schedule": timedelta(seconds=seconds),
-        "options": {"expire_seconds": seconds},
+        "options": {"expire_seconds": max(seconds, SWEEP_EXPIRES)},
     }
     for name, seconds in SWEEPS.items()
 }
@@ -224,6 +233,9 @@ SWEEP_STALE_AFTER = timedelta(minutes=5)
 STRIPE_SECRET_KEY = env.required("STRIPE_SECRET_KEY", "cards are charged through Stripe.")
 STRIPE_API_BASE = env.text("STRIPE_API_BASE", "https://api.stripe.com")
 STRIPE_TIMEOUT = 15
+# Of a process, at once; of all processes, a second (https://docs.stripe.com/rate-limits).
+STRIPE_CONVERSATIONS = env.number("STRIPE_CONVERSATIONS", 32)
+STRIPE_REQUESTS_PER_SECOND = env.number("STRIPE_REQUESTS_PER_SECOND", 100)
 # Several while one is rolled: Stripe signs with each of them.
 STRIPE_WEBHOOK_SECRETS = env.items("STRIPE_WEBHOOK_SECRET")
 if not DEBUG:
