@@ -1,13 +1,32 @@
-"""Beat's schedule: declared in settings, edited in the admin."""
+"""Beat's schedule: declared in settings, edited in the admin; and its clock."""
 
 from __future__ import annotations
 
+import time
+from datetime import datetime, timedelta
 from typing import Any
 
+from celery.schedules import schedstate
+from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
-from django_celery_beat.schedulers import DatabaseScheduler
+from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
 DECLARED = "Declared in settings.py: every {}."
+TOLERANCE = timedelta(seconds=1)
+"""By so much two beats' clocks may differ without either taking the other's runs for never."""
+
+
+class Entry(ModelEntry):
+    """A task whose last run lies in the future has never run: the clock was wrong then."""
+
+    last_run_at: datetime
+
+    def is_due(self) -> schedstate:
+        now = timezone.now()
+        if self.last_run_at > now + TOLERANCE:
+            self.last_run_at = now - getattr(self.schedule, "run_every", timedelta())
+        due: schedstate = super().is_due()
+        return due
 
 
 class DeclaredScheduler(DatabaseScheduler):
@@ -17,6 +36,9 @@ class DeclaredScheduler(DatabaseScheduler):
     description what was declared, so that a new release can change what nobody has touched.
     """
 
+    Entry = Entry
+    _ticked_at = 0.0
+
     def update_from_dict(self, declared: dict[str, dict[str, Any]]) -> None:
         rows = {row.name: row for row in PeriodicTask.objects.filter(name__in=declared)}
         fresh = {
@@ -25,6 +47,18 @@ class DeclaredScheduler(DatabaseScheduler):
             if name not in rows or _is_untouched(rows[name])
         }
         super().update_from_dict(fresh)
+        for name, row in rows.items():  # staff choose intervals alone
+            if name not in fresh:
+                expires = declared[name]["options"]["expire_seconds"]
+                PeriodicTask.objects.filter(id=row.id).update(expire_seconds=expires)
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        """After the clock was set back, the entries are put into order anew: it is by instants."""
+        now = time.time()
+        if now < self._ticked_at:
+            self._heap = None
+        self._ticked_at = now
+        return float(super().tick(*args, **kwargs))
 
 
 def _is_untouched(row: PeriodicTask) -> bool:

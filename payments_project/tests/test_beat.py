@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.conf import settings as project
+from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
 from payments_project.beat import DeclaredScheduler
@@ -50,7 +52,6 @@ def shown():
 def test_an_empty_database_gets_every_declared_task(schedule):
     assert set(project.SWEEPS) <= set(schedule())
     assert shown() == (60, True)
-    assert PeriodicTask.objects.get(name=SWEEP).expire_seconds == 60
 
 
 def test_a_second_start_changes_nothing(schedule):
@@ -111,3 +112,109 @@ def test_the_schedule_is_of_intervals_in_utc_alone(schedule):
     assert not rows.filter(interval=None).exists()
     assert not CrontabSchedule.objects.exists()
     assert app.conf.timezone == "UTC"
+
+
+# Clocks -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def start_beat():
+    """A beat of this process; it writes nothing after the test."""
+    started = []
+
+    def start():
+        started.append(DeclaredScheduler(app=app))
+        return started[-1]
+
+    yield start
+    for scheduler in started:
+        scheduler._finalize.cancel()
+
+
+@pytest.fixture
+def sent(monkeypatch):
+    """The tasks that beat sent."""
+    tasks = []
+    monkeypatch.setattr(
+        DeclaredScheduler, "apply_async", lambda _, entry, **__: tasks.append(entry.task)
+    )
+    return tasks
+
+
+@pytest.fixture
+def tick(schedule, start_beat, sent):
+    """A beat whose tasks have all run just now ticks until nothing is due."""
+    schedule()
+    PeriodicTask.objects.update(last_run_at=timezone.now())
+    scheduler = start_beat()
+
+    def tick():
+        for _ in range(4 * len(project.SWEEPS)):
+            scheduler.tick()
+
+    return tick
+
+
+@pytest.mark.parametrize("name", project.SWEEPS)
+def test_two_minutes_between_the_clocks_of_beat_and_worker_drop_no_task(schedule, name):
+    schedule()
+
+    assert PeriodicTask.objects.get(name=name).expire_seconds >= 2 * 60
+
+
+def test_what_staff_have_set_expires_as_declared_too(schedule):
+    schedule()
+    edit(interval=every(15), expire_seconds=2)
+
+    schedule()
+
+    assert PeriodicTask.objects.get(name=SWEEP).expire_seconds == project.SWEEP_EXPIRES
+
+
+def test_a_last_run_in_the_future_counts_as_never(schedule, start_beat, sent):
+    schedule()
+    PeriodicTask.objects.update(last_run_at=timezone.now() + timedelta(hours=6))
+
+    scheduler = start_beat()
+    for _ in project.SWEEPS:
+        scheduler.tick()
+
+    assert set(sent) >= set(project.SWEEPS)
+
+
+def test_a_run_of_a_beat_whose_clock_is_a_little_ahead_counts(schedule, start_beat, sent):
+    schedule()
+    PeriodicTask.objects.update(last_run_at=timezone.now() + timedelta(seconds=0.5))
+
+    start_beat().tick()
+
+    assert sent == []
+
+
+@pytest.mark.parametrize("hours", [-6, 6])
+def test_a_clock_that_jumps_while_beat_runs_stops_no_task(tick, sent, hours):
+    with time_machine.travel(timezone.now() + timedelta(hours=hours)):
+        tick()
+    first = set(sent)
+    sent.clear()
+    with time_machine.travel(timezone.now() + timedelta(hours=hours, minutes=2)):
+        tick()
+
+    fast = {name for name, seconds in project.SWEEPS.items() if seconds <= 60}
+    assert first >= fast
+    assert set(sent) >= fast
+
+
+# Lanes ------------------------------------------------------------------------------------------
+
+
+def test_every_task_has_a_lane():
+    app.loader.import_default_modules()
+    ours = {name for name in app.tasks if not name.startswith("celery.")}
+
+    assert ours == set(project.SWEEPS)
+    assert {app.amqp.router.route({}, name)["queue"].name for name in ours} == set(project.LANES)
+
+
+def test_a_worker_that_is_told_no_queue_serves_all_lanes():
+    assert set(app.amqp.queues) == set(project.LANES)
