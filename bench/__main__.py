@@ -36,7 +36,9 @@ def main() -> None:
     )
     parser.add_argument("--events", type=int, default=500, help="each for ten endpoints")
     parser.add_argument("--rows", type=int, default=1_000_000, help="charges, with --only pages")
-    parser.add_argument("--only", choices=["charges", "due", "webhooks", "pages", "soak"])
+    parser.add_argument(
+        "--only", choices=["charges", "due", "webhooks", "pages", "soak", "bulkheads"]
+    )
     parser.add_argument("--seed", type=int, help="of the soak; a fresh one is printed")
     parser.add_argument("--customers", type=int, default=500)
     options = parser.parse_args()
@@ -71,7 +73,7 @@ def _measure(options: argparse.Namespace, sandbox: Sandbox) -> None:
     import django
 
     django.setup()
-    from bench import charges, due, pages, soak, webhooks
+    from bench import bulkheads, charges, due, pages, soak, webhooks
 
     if options.only in (None, "charges"):
         charges.measure(seconds=options.seconds, customers=options.customers)
@@ -82,6 +84,8 @@ def _measure(options: argparse.Namespace, sandbox: Sandbox) -> None:
         webhooks.measure(count=options.events)
     if options.only == "pages":
         pages.measure(count=options.rows)
+    if options.only == "bulkheads":
+        bulkheads.measure(seconds=options.seconds, sandbox=sandbox)
     if options.only == "soak":
         seed = options.seed if options.seed is not None else secrets.randbelow(10**6)
         if not soak.measure(seconds=options.seconds, seed=seed, sandbox=sandbox):
