@@ -27,14 +27,17 @@ from django.db import connection
 from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
+from bench.due import agree
 from bench.fixtures import partner_with_wallets
 from bench.receivers import answer
+from charges.models import Charge
 from devstack import ports
 from devstack.choices import Ports
 from devstack.processes import Process, unseen
 from devstack.stack import Stack
 from devstack.stripe_sandbox.client import Sandbox
-from installments.models import Sweep
+from installments.models import Installment, Sweep
+from partners import services as partners
 from partners.models import Partner
 from webhooks import services as webhooks
 from webhooks.models import Delivery, Endpoint
@@ -48,6 +51,7 @@ HANG_SECONDS = 14
 CALLERS = 10
 """Partners' connections that charge a card in the request, again and again."""
 IDLE = 1000
+DUE_PARTS = int(os.environ.get("DUE_PARTS", "20000"))
 HALF_A_REQUEST = (
     b"POST /stripe/webhook HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
     b"Content-Length: 500\r\n\r\n{"
@@ -230,6 +234,18 @@ def _an_endpoint_is_slow(product: Product, slow: str) -> Iterator[None]:
 
 
 @contextmanager
+def _cards_are_due(product: Product, _slow: str) -> Iterator[None]:
+    """As many parts as DUE_PARTS says fall due at once, all by card, of another partner."""
+    partner = partners.create_partner(name="bench-book", now=timezone.now())
+    agree(partner, DUE_PARTS, DUE_PARTS, payment_method="pm_card_visa")
+    now = timezone.now()
+    Installment.objects.filter(partner=partner).update(next_attempt_at=now)
+    yield
+    paid = Charge.objects.filter(partner=partner, status="succeeded").count()
+    print(f"{'':<34}  {paid} of {DUE_PARTS} parts were paid by card meanwhile")
+
+
+@contextmanager
 def _connections_are_idle(product: Product, _slow: str) -> Iterator[None]:
     """Half of them say nothing; the others begin a body and do not go on."""
     with ExitStack() as stack:
@@ -246,6 +262,7 @@ SCENARIOS: dict[str, list[Harm]] = {
     f"an endpoint takes {SLOW_SECONDS} s": [_an_endpoint_is_slow],
     "both": [_stripe_hangs, _an_endpoint_is_slow],
     f"{IDLE} idle connections": [_connections_are_idle],
+    f"{DUE_PARTS} parts due by card": [_cards_are_due],
 }
 
 

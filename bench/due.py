@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 from django.db import connection
 from django.utils import timezone
@@ -21,7 +22,7 @@ PARTS = 10
 
 def measure(*, count: int, customers: int) -> None:
     partner, _ = partner_with_wallets(f"bench-due-{count}", customers)
-    _agree(partner, count, customers)
+    agree(partner, count, customers)
     at = timezone.now() + timedelta(days=PARTS + 1)
     in_database = Stopwatch()
     started = time.perf_counter()
@@ -47,7 +48,8 @@ class Stopwatch:
             self.seconds += time.perf_counter() - started
 
 
-def _agree(partner: Partner, count: int, customers: int) -> None:
+def agree(partner: Partner, count: int, customers: int, **fields: Any) -> None:
+    """So many parts are agreed on, ten an order, one a day from today on."""
     now = timezone.now()
     for number in range(count // PARTS):
         days = [now.date() + timedelta(days=day) for day in range(PARTS)]
@@ -56,8 +58,9 @@ def _agree(partner: Partner, count: int, customers: int) -> None:
             amount=PARTS * 100,
             currency="USD",
             plan=[Part(100, day) for day in days],
+            **fields,
         )
         services.create_order(
-            partner_id=partner.id, new=new, idempotency_key=f"bench-{number}", fingerprint="bench",
+            partner_id=partner.id, new=new, idempotency_key=uuid4().hex, fingerprint="bench",
             activate=True, by=BY, now=now,
         )  # fmt: skip
