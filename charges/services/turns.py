@@ -14,7 +14,7 @@ from charges.models import Charge, ChargeQuerySet
 from partners.models import Partner
 
 LOOK_GAP = 0.2
-"""Seconds after which the partners who have due charges are looked up anew."""
+"""Seconds for which the partners that have due charges are taken as known, if there are any."""
 
 
 class Turns:
@@ -45,7 +45,7 @@ class Turns:
     def _round(self, now: datetime) -> list[UUID]:
         """Every partner with due charges, beginning with whose turn it is."""
         with self._lock:
-            if time.monotonic() >= self._look_at:
+            if not self._partners or time.monotonic() >= self._look_at:
                 due = Exists(self._due(now).filter(partner_id=OuterRef("id")))
                 found = set(Partner.objects.filter(due).values_list("id", flat=True))
                 known = [partner_id for partner_id in self._partners if partner_id in found]

@@ -25,7 +25,7 @@ from devstack import ports
 from devstack.stack import GRANIAN
 from devstack.stripe_sandbox.client import Sandbox, start
 
-DEADLINE = 30.0
+DEADLINE = 90.0
 
 
 def wait_until(condition: Callable[[], object], seconds: float = DEADLINE) -> None:

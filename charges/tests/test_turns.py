@@ -75,6 +75,16 @@ def test_whoever_has_nothing_left_is_passed_over(owes, now):
     assert names(Turns(is_owned=False), 5, now)[2:] == ["b", "b", None]
 
 
+def test_whoever_is_due_again_is_found_at_once(owes, now):
+    owes("a", 1)
+    turns = Turns(is_owned=False)
+    assert names(turns, 2, now) == ["a", None]
+
+    owes("a", 1)
+
+    assert names(turns, 1, now) == ["a"]
+
+
 def test_each_queue_has_its_own(owes, now):
     owes("orders", 1, is_owned=True)
     owes("requests", 1)

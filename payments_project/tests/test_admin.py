@@ -25,6 +25,7 @@ from conftest import BY
 from devstack.stripe_sandbox.client import SandboxControl
 from installments import tasks
 from installments.models import CollectionPolicy, Installment, InstallmentOrder
+from partners.leases import Lease
 from partners.models import ApiKey, Partner
 from partners.staff import ReadOnlyAdmin, link
 from staff.actions import ACTIONS
@@ -139,6 +140,7 @@ def make_rows(api, customer):
     CollectionPolicy.objects.get_or_create(partner=Partner.objects.get(), defaults=policy)
     tasks.sweep()
     webhooks.deliver_due()
+    assert Lease(f"task.of.{customer}", uuid4()).acquire()  # by a run that is under way
     ask_for_credit(Wallet.objects.get(customer_id=customer))
 
 
