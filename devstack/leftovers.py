@@ -8,10 +8,11 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from devstack.environment import CHECKOUT, STATE, state_folder
+from devstack.processes import send
 
 MARKER = "DEVSTACK_CHECKOUT"
 LEFTOVER_SECONDS = 10
@@ -56,18 +57,13 @@ def end_leftovers(checkout: Path = CHECKOUT) -> int:
         # Only the topmost: PostgreSQL's and granian's children are for their parents to stop.
         topmost = {pid for pid, parent in found.items() if parent not in found}
         for pid in topmost - told:
-            _signal(pid, signal.SIGINT)
+            send(pid, signal.SIGINT)
         told |= topmost
         time.sleep(0.05)
         found = marked(checkout)
     for pid in found:
-        _signal(pid, signal.SIGKILL)
+        send(pid, signal.SIGKILL)
     return count
-
-
-def _signal(pid: int, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError):  # it ended meanwhile
-        os.kill(pid, number)
 
 
 @contextmanager
@@ -100,7 +96,7 @@ def stop_stack(checkout: Path = CHECKOUT, state: Path = STATE) -> int:
     if not pid or identity(pid) != recorded:
         print("Stopped what was left." if end_leftovers(checkout) else "Nothing is running.")
         return 0
-    _signal(pid, signal.SIGTERM)
+    send(pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
     while identity(pid) == recorded:
         if time.monotonic() > deadline:

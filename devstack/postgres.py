@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg2
 
 from devstack.postgres_binaries import find, give, is_reachable, major_version, owner
-from devstack.processes import Process, bound_to, group_of, unseen
+from devstack.processes import Process, bound_to, group_of, send, unseen
 
 SUPERUSER = "app"
 READY_SECONDS = 30
@@ -49,6 +49,21 @@ def working_folder(pid: int) -> Path | None:
         return Path(f"/proc/{pid}/cwd").readlink()
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return None
+
+
+def servers_in(data: Path) -> list[int]:
+    """The processes of PostgreSQL, servers and their children, that work on this data folder."""
+    found = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    inside = [pid for pid in found if working_folder(pid) == data.resolve()]
+    return [pid for pid in inside if is_postgres(pid)]
+
+
+def is_postgres(pid: int) -> bool:
+    """Not a person's shell in that folder."""
+    try:
+        return Path(f"/proc/{pid}/exe").readlink().name.startswith("postgres")
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return False  # it ended meanwhile
 
 
 @dataclass
@@ -129,21 +144,23 @@ class Postgres:
     def _end_previous(self) -> None:
         """No server of an earlier run uses the data, and none is thought to.
 
-        A dead server's file stays: from it PostgreSQL finds and waits out children left behind.
+        Its children set their environment's memory to their titles, so that no mark finds them.
+        One that misses the end of its server holds the data against every next one.
         """
         file = self.data / "postmaster.pid"
-        if not file.exists():
-            return
-        pid = int(file.read_text().split()[0])
-        folder = working_folder(pid)
-        if folder is None:
-            return
-        if folder != self.data.resolve():
+        pid = int(file.read_text().split()[0]) if file.exists() else 0
+        if pid and working_folder(pid) not in (None, self.data.resolve()):
             file.unlink()  # the number belongs to another program now
-            return
-        os.kill(pid, signal.SIGINT)
+        elif pid in servers_in(self.data):
+            send(pid, signal.SIGINT)
+            self._wait_until_alone()
+        for left in servers_in(self.data):
+            send(left, signal.SIGKILL)
+        self._wait_until_alone()
+
+    def _wait_until_alone(self) -> None:
         deadline = time.monotonic() + STOP_SECONDS
-        while working_folder(pid) == folder and time.monotonic() < deadline:
+        while servers_in(self.data) and time.monotonic() < deadline:
             time.sleep(0.05)
 
     def is_ready(self) -> bool:

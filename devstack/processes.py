@@ -145,5 +145,10 @@ def bound_to(parent: int, stop_signal: signal.Signals) -> Callable[[], None]:
     return bind
 
 
+def send(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):  # it ended meanwhile
+        os.kill(pid, number)
+
+
 def group_of(user: str | None) -> int | None:
     return pwd.getpwnam(user).pw_gid if user else None

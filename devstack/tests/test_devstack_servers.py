@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import pytest
 import redis
 
 from devstack import ports
+from devstack.leftovers import identity
 from devstack.postgres import Postgres, locate
 from devstack.postgres_binaries import is_reachable, owner
 from devstack.processes import Process
@@ -71,6 +73,37 @@ def test_postgres_recovers_from_a_kill(data: Postgres, running: Process) -> None
     running.start()
 
     running.wait_until(data.is_ready, 30)
+
+
+def backend_of(connection: "psycopg2.extensions.connection") -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return int(cursor.fetchone()[0])
+
+
+def test_a_child_that_outlived_its_killed_server_is_ended_first(
+    data: Postgres, running: Process
+) -> None:
+    with closing(psycopg2.connect(data.url("postgres"))) as connection:
+        child = backend_of(connection)
+        os.kill(child, signal.SIGSTOP)  # so that it misses the end of its server
+        running.end_group()
+
+        running.start()
+
+        running.wait_until(data.is_ready, 30)
+        assert identity(child) is None
+
+
+def test_a_shell_in_the_data_folder_is_left_alone(data: Postgres, running: Process) -> None:
+    running.end_group()
+    with subprocess.Popen(["sleep", "60"], cwd=data.data, user=owner()) as shell:
+        running.start()
+
+        running.wait_until(data.is_ready, 30)
+
+        assert shell.poll() is None
+        shell.kill()
 
 
 def test_a_pid_file_whose_number_another_program_has_is_no_obstacle(data: Postgres) -> None:
