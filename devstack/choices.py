@@ -12,6 +12,8 @@ from devstack.leftovers import MARKER
 
 DATABASE = "payments"
 WEB_PORT, LISTENER_PORT = 8000, 3001
+# Celery's advice for servers, at each start of a worker by root, as in most containers.
+AS_ROOT = "ignore:You're running the worker with superuser privileges"
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ def child_environment(
 ) -> dict[str, str]:
     """What every process of the stack sees."""
     return {
+        "PYTHONWARNINGS": AS_ROOT,
         **os.environ,
         **given,
         **chosen,

@@ -148,15 +148,17 @@ class Postgres:
         One that misses the end of its server holds the data against every next one.
         """
         file = self.data / "postmaster.pid"
-        pid = int(file.read_text().split()[0]) if file.exists() else 0
-        if pid and working_folder(pid) not in (None, self.data.resolve()):
-            file.unlink()  # the number belongs to another program now
-        elif pid in servers_in(self.data):
+        words = file.read_text().split() if file.exists() else []
+        pid = int(words[0]) if words else 0
+        if pid in servers_in(self.data):
             send(pid, signal.SIGINT)
             self._wait_until_alone()
         for left in servers_in(self.data):
             send(left, signal.SIGKILL)
         self._wait_until_alone()
+        # Killed while it wrote it, or the number belongs to another program now.
+        if not pid or working_folder(pid):
+            file.unlink(missing_ok=True)
 
     def _wait_until_alone(self) -> None:
         deadline = time.monotonic() + STOP_SECONDS

@@ -42,18 +42,12 @@ class Stack:
     show: Callable[[str, str], None]
 
     def postgres(self, port: int) -> Postgres:
-        return Postgres(
-            locate(self.state), port, self.log("postgres"), environment=self._mark, show=self.show
-        )
+        """Its lines go to its log: it reports as errors what the API answers as a repetition."""
+        return Postgres(locate(self.state), port, self.log("postgres"), environment=self._mark)
 
     def valkey(self, port: int) -> Valkey:
-        return Valkey(
-            self.state / "valkey",
-            port,
-            self.log("valkey"),
-            environment=self._mark,
-            show=self.show,
-        )
+        """Its lines go to its log: it warns of kernel settings that only large servers need."""
+        return Valkey(self.state / "valkey", port, self.log("valkey"), environment=self._mark)
 
     def stripe(self, port: int) -> Process:
         state = private_folder(self.state / "stripe") / "state.sqlite3"

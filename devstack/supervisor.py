@@ -135,24 +135,36 @@ def start_servers(supervisor: Supervisor, stack: Stack) -> None:
 
 
 def start_services(supervisor: Supervisor, stack: Stack) -> None:
-    """The API answers. Its companions are started, and watched from now on as it is."""
+    """The API is ready, its companions are started, and all are watched from now on.
+
+    The API answers first, because Stripe's callbacks wait for it: what they bring before a worker
+    reads Stripe's list of events is not reported as missed.
+    """
     supervisor.run(stack.migrate())
     supervisor.run(stack.seed())
-    for process in stack.services():
+    web, *companions = stack.services()
+    supervisor.start(web)
+    wait_for(supervisor, stack.ports.web, "/health")
+    for process in companions:
         supervisor.start(process)
+    wait_for(supervisor, stack.ports.web, "/health/ready")
+
+
+def wait_for(supervisor: Supervisor, port: int, path: str) -> None:
+    """`path` of the API answers 200. Ends the program with a sentence when it does not in time."""
     deadline = time.monotonic() + READY_SECONDS
-    while (answer := readiness(stack.ports.web)) != "200":
+    while (answer := ask(port, path)) != "200":
         if time.monotonic() > deadline:
             raise SystemExit(f"The API is not ready after {READY_SECONDS} s ({answer}).")
         supervisor.look()
         time.sleep(0.1)
 
 
-def readiness(port: int) -> str:
-    """The status of `/health/ready`, or why there is none. Asked without any proxy."""
+def ask(port: int, path: str) -> str:
+    """The status of the API's answer, or why there is none. Asked without any proxy."""
     try:
         with build_opener(ProxyHandler({})).open(
-            f"http://127.0.0.1:{port}/health/ready", timeout=5
+            f"http://127.0.0.1:{port}{path}", timeout=5
         ) as response:
             return str(response.status)
     except HTTPError as error:

@@ -85,14 +85,18 @@ class Delivery(threading.Thread):
     def _await_listener(self, failure: Unreachable) -> float:
         """How many seconds until the next probe; said once."""
         if not self._probe:
-            log.warning("webhooks wait until %s answers (%s)", self._url, failure)
+            # That nobody listens yet is how every stack starts.
+            is_usual = isinstance(failure.__cause__, ConnectionRefusedError)
+            log.info(
+                "webhooks wait until %s answers%s", self._url, "" if is_usual else f": {failure}"
+            )
         self._probe = min(2 * self._probe or FIRST_PROBE, LAST_PROBE)
         return self._probe
 
     def _note_listener(self) -> None:
         if self._probe:
             count, self._backlog = self._store.rows("SELECT count(*), max(seq) FROM outbox")[0]
-            log.warning("%s answers; webhooks that waited are sent: %s", self._url, count)
+            log.info("%s answers; webhooks that waited are sent: %s", self._url, count)
         self._probe = 0.0
 
     def _is_given_up(self, event: Json) -> bool:

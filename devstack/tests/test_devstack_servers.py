@@ -95,6 +95,16 @@ def test_a_child_that_outlived_its_killed_server_is_ended_first(
         assert identity(child) is None
 
 
+def test_a_pid_file_without_a_number_is_no_obstacle(data: Postgres) -> None:
+    (data.data / "postmaster.pid").write_text("")
+    process = data.process()
+
+    process.start()
+
+    process.wait_until(data.is_ready, 30)
+    process.stop()
+
+
 def test_a_shell_in_the_data_folder_is_left_alone(data: Postgres, running: Process) -> None:
     running.end_group()
     with subprocess.Popen(["sleep", "60"], cwd=data.data, user=owner()) as shell:

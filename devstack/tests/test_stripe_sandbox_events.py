@@ -302,14 +302,16 @@ def test_a_listener_that_was_away_gets_everything_at_once_and_in_order(tmp_path:
 
 
 def test_an_absent_listener_is_told_of_in_a_line(capfd: pytest.CaptureFixture[str]) -> None:
-    options: Any = {"webhook_url": f"http://127.0.0.1:{_free_port()}/", "webhook_secret": SECRET}
-    with start(**options) as sandbox:
+    url = f"http://127.0.0.1:{_free_port()}/"
+    with start(webhook_url=url, webhook_secret=SECRET, log_level="info") as sandbox:
         for _ in range(20):
             client_for(sandbox).customers.create({})
         time.sleep(1)
 
     lines = [line for line in capfd.readouterr().err.splitlines() if "webhook" in line]
-    assert len(lines) == 1
+    assert [line.partition(" stripe-sandbox ")[2] for line in lines] == [
+        f"webhooks wait until {url} answers"
+    ]
 
 
 def _free_port() -> int:
