@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psycopg2
 
+from devstack.leftovers import identity
 from devstack.postgres_binaries import find, give, is_reachable, major_version, owner
 from devstack.processes import Process, bound_to, group_of, send, unseen
 
@@ -64,6 +65,11 @@ def is_postgres(pid: int) -> bool:
         return Path(f"/proc/{pid}/exe").readlink().name.startswith("postgres")
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return False  # it ended meanwhile
+
+
+def is_dead(pid: int) -> bool:
+    """Whether it has ended, and its parent has not asked how."""
+    return Path(f"/proc/{pid}").exists() and identity(pid) is None
 
 
 @dataclass
@@ -156,8 +162,9 @@ class Postgres:
         for left in servers_in(self.data):
             send(left, signal.SIGKILL)
         self._wait_until_alone()
-        # Killed while it wrote it, or the number belongs to another program now.
-        if not pid or working_folder(pid):
+        # Killed while it wrote it, or the number belongs to another program now, or to what is
+        # left of it where nobody collects the dead: PostgreSQL takes both for a server.
+        if not pid or working_folder(pid) or is_dead(pid):
             file.unlink(missing_ok=True)
 
     def _wait_until_alone(self) -> None:

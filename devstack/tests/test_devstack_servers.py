@@ -95,6 +95,19 @@ def test_a_child_that_outlived_its_killed_server_is_ended_first(
         assert identity(child) is None
 
 
+def test_a_killed_server_whose_parent_has_not_asked_how_it_ended_is_no_obstacle(
+    data: Postgres, running: Process
+) -> None:
+    assert running.pid
+    os.kill(running.pid, signal.SIGKILL)
+    second = data.process()
+
+    second.start()
+
+    second.wait_until(data.is_ready, 30)
+    second.stop()
+
+
 def test_a_pid_file_without_a_number_is_no_obstacle(data: Postgres) -> None:
     (data.data / "postmaster.pid").write_text("")
     process = data.process()
