@@ -1,6 +1,6 @@
 PYTHON ?= python3
 
-.PHONY: help run stop test lint fmt bench soak lock migrations
+.PHONY: help run stop test lint fmt bench soak mutants lock migrations
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -25,6 +25,9 @@ bench:  ## measure; ARGS goes to the benchmark
 
 soak:  ## everything at once for a minute, then all books agree; ARGS="--seed 7 --seconds 600"
 	@$(PYTHON) -m devstack soak $(ARGS)
+
+mutants:  ## break the code on purpose, in a copy: a test turns red each time; ARGS="--only NAME"
+	@$(PYTHON) -m devstack mutants $(ARGS)
 
 lock:  ## pin every dependency of pyproject.toml, with hashes
 	@$(PYTHON) -m devstack lock

@@ -28,6 +28,7 @@ VERBS = {
     ),
     "bench": (DEV, [["-m", "bench"]]),
     "soak": (DEV, [["-m", "bench", "--only", "soak", "--seconds", "60"]]),
+    "mutants": (DEV, [["-m", "devstack.mutants"]]),
     "migrations": (DEV, [["manage.py", "makemigrations"]]),
     "lock": (
         DEV,
