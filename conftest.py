@@ -39,13 +39,16 @@ BY = Actor("test:suite", "req-test")
 
 @pytest.fixture(scope="session")
 def database(
-    django_test_environment: None, django_db_modify_db_settings: None, django_db_blocker: Any
+    django_test_environment: None,
+    django_db_modify_db_settings: None,
+    django_db_keepdb: bool,
+    django_db_blocker: Any,
 ) -> Iterator[Any]:
-    """The migrated test database of this process."""
+    """The migrated test database of this process; with `--reuse-db` the last one's."""
     with django_db_blocker.unblock():
-        created = setup_databases(verbosity=0, interactive=False)
+        created = setup_databases(verbosity=0, interactive=False, keepdb=django_db_keepdb)
         yield django_db_blocker
-        teardown_databases(created, verbosity=0)
+        teardown_databases(created, verbosity=0, keepdb=django_db_keepdb)
 
 
 @pytest.fixture

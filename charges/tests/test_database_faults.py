@@ -10,10 +10,11 @@ from contextlib import contextmanager
 import psycopg2
 import pytest
 from django.conf import settings
-from django.db import OperationalError, connection
+from django.db import connection
 
 from charges.models import Charge, Refund
 from charges.services import asking, charging, refund_asking, refunding
+from charges.tests.cutting_proxy import CuttingProxy
 from charges.tests.steps import (
     CARD,
     charge,
@@ -66,22 +67,17 @@ def cut_at(monkeypatch):
 
 
 @pytest.fixture
-def lose_commit(monkeypatch):
-    """`lose_commit(n)`: the n-th commit from now is done, but its answer is lost."""
-
-    def order(number):
-        left = [number]
-        commit = connection._commit
-
-        def committed():
-            commit()
-            left[0] -= 1
-            if left[0] == 0:
-                raise OperationalError("server closed the connection unexpectedly")
-
-        monkeypatch.setattr(connection, "_commit", committed)
-
-    return order
+def proxy():
+    """Our connection goes through it."""
+    given = connection.settings_dict
+    there = {"HOST": given["HOST"], "PORT": given["PORT"]}
+    proxy = CuttingProxy(there["HOST"], int(there["PORT"]))
+    connection.close()
+    given.update(HOST="127.0.0.1", PORT=proxy.port)
+    yield proxy
+    connection.close()
+    given.update(there)
+    proxy.close()
 
 
 @pytest.mark.parametrize("name", ["charge.before_claim_commits", "charge.before_settle_commits"])
@@ -106,17 +102,29 @@ def _leave_time():
 
 
 @pytest.mark.parametrize("number", [1, 2], ids=["claim", "settle"])
-def test_a_lost_answer_to_a_commit_is_503_and_the_retry_reads_what_became_of_it(
-    api, lose_commit, number
-):
-    lose_commit(number)
+def test_a_lost_answer_to_a_commit_is_503_and_the_retry_reads_what_became_of_it(api, proxy, number):
+    proxy.lose_commit(number)
     first = charge(api, payment_method=CARD, key="k")
     _leave_time()
 
     again = charge(api, payment_method=CARD, key="k")
 
+    assert proxy.lost == 1
     assert (first.status_code, again.status_code) == (503, 201)
     assert end_of(again.json()["id"]) == paid(7000)
+
+
+def test_a_refund_whose_answer_to_a_commit_was_lost_is_made_once(api, proxy):
+    made = charged(api, payment_method=CARD)
+    proxy.lose_commit(1)
+    first = refund(api, made["id"], "20.00", key="k")
+    _refund_lease_is_over()
+
+    again = refund(api, made["id"], "20.00", key="k")
+
+    assert proxy.lost == 1
+    assert (first.status_code, again.status_code) == (503, 201)
+    assert returned_by_card() == [2000]
 
 
 @pytest.mark.parametrize("name", ["refund.before_claim_commits", "refund.before_settle_commits"])
