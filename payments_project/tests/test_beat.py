@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from datetime import timedelta
 
 import pytest
@@ -206,6 +207,12 @@ def test_a_clock_that_jumps_while_beat_runs_stops_no_task(tick, sent, hours):
 
 
 # Lanes ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [*project.SWEEPS])
+def test_no_task_takes_an_argument(name):
+    """So that none can be about a row that is gone, or as it was when the task was sent."""
+    assert not inspect.signature(app.tasks[name].run).parameters
 
 
 def test_every_task_has_a_lane():
