@@ -28,30 +28,31 @@ def lock_all(partner_id):
     connection.close()
 
 
-def wait_for_whoever_waits(cursor):
+def wait_for_whoever_waits(looker, holder):
     deadline = time.monotonic() + 20
     count = 0
     while not count:
         assert time.monotonic() < deadline, "nobody ever waited"
-        cursor.execute(WAITS, [cursor.connection.info.backend_pid])
-        (count,) = cursor.fetchone()
+        looker.execute(WAITS, [holder.info.backend_pid])
+        (count,) = looker.fetchone()
 
 
 def test_who_waits_for_the_first_wallet_holds_none_of_the_others(api, partner):
     for name in CUSTOMERS:
         open_wallet(api, name)
-    first, *others = Wallet.objects.order_by("id").values_list("id", flat=True)
+    first, *others = map(str, Wallet.objects.order_by("id").values_list("id", flat=True))
     other = threading.Thread(target=lock_all, args=[partner.id])
-    with session() as holder, session() as looker:
-        held, free = holder.cursor(), looker.cursor()
-        held.execute("SELECT 1 FROM wallets_wallet WHERE id = %s FOR UPDATE", [str(first)])
+    with session() as holder, session() as looking:
+        looking.autocommit = True  # within a transaction, who waits is looked up once
+        looker = looking.cursor()
+        holder.cursor().execute("SELECT 1 FROM wallets_wallet WHERE id = %s FOR UPDATE", [first])
         other.start()
-        wait_for_whoever_waits(held)
+        wait_for_whoever_waits(looker, holder)
 
-        free.execute(
-            "SELECT id FROM wallets_wallet WHERE id <> %s FOR UPDATE SKIP LOCKED", [str(first)]
+        looker.execute(
+            "SELECT 1 FROM wallets_wallet WHERE id <> %s FOR UPDATE SKIP LOCKED", [first]
         )
-        found = free.fetchall()
+        free = looker.fetchall()
     other.join(20)
 
-    assert len(found) == len(others)
+    assert len(free) == len(others)
