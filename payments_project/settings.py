@@ -177,6 +177,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     },
 }
 PARTNER_REQUESTS_PER_MINUTE = env.number("PARTNER_REQUESTS_PER_MINUTE", 6000)
+# Proxies of our own in front: whose word on the client's address counts.
+PROXIES = env.number("PROXIES", 0)
 
 # The broker: a hint ------------------------------------------------------------------------
 
@@ -301,8 +303,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_ENABLE_ADMIN = False  # staff.admin has its page
 AXES_VERBOSE = False
-AXES_CLIENT_IP_CALLABLE = "staff.middleware.address"
-PROXIES = env.number("PROXIES", 0)
+AXES_CLIENT_IP_CALLABLE = "partners.addresses.client_address"
 AXES_LOCKOUT_TEMPLATE = "staff/locked_out.html"
 STAFF_IDLE = timedelta(minutes=env.number("STAFF_IDLE_MINUTES", 60))
 STAFF_SESSION = timedelta(hours=env.number("STAFF_SESSION_HOURS", 12))

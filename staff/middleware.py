@@ -21,14 +21,6 @@ FREE = ("staff-two-factor", "admin:login", "admin:logout", "admin:jsi18n")
 ADMIN = "/admin/"
 
 
-def address(request: HttpRequest) -> str:
-    """Of the client, behind as many proxies of our own as settings.PROXIES says."""
-    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
-    if settings.PROXIES and len(forwarded) >= settings.PROXIES:
-        return str(forwarded[-settings.PROXIES].strip())
-    return str(request.META.get("REMOTE_ADDR", ""))
-
-
 class StaffSession:
     """A session ends STAFF_SESSION after the login, and after STAFF_IDLE without a request (the
     session's own age). Whoever has a second factor, or everybody under STAFF_TWO_FACTOR, sees no
