@@ -1,9 +1,10 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.decorators.csrf import csrf_exempt
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularSwaggerView
 
 from payments_project import health, pages, problems
+from payments_project.schema import SchemaView
 
 urlpatterns = [
     path("", pages.index),
@@ -13,7 +14,7 @@ urlpatterns = [
     path("docs/declines", pages.declines),
     path("docs/errors", pages.errors),
     path("docs/errors/<str:code>", pages.error),
-    path("schema", SpectacularAPIView.as_view(), name="schema"),
+    path("schema", SchemaView.as_view(), name="schema"),
     path("admin/", include("staff.urls")),
     path("admin/", admin.site.urls),
     path("", include("wallets.urls")),

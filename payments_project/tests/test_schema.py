@@ -9,6 +9,7 @@ import yaml
 from django.contrib.staticfiles import finders
 from django.test import Client
 from django.urls import resolve
+from drf_spectacular.generators import SchemaGenerator
 
 from payments_project.tests.conftest import operations
 from payments_project.tests.test_bad_input import WRITES
@@ -104,3 +105,37 @@ def test_the_index_says_where_things_are():
     links = {k: v for k, v in get("/").json().items() if v.startswith("https://testserver/")}
 
     assert {"docs", "schema", "health"} <= set(links)
+
+
+# Served -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("query", ["", "?format=json"])
+def test_the_schema_is_built_once(query, monkeypatch):
+    first = get(f"/schema{query}")
+    monkeypatch.setattr(SchemaGenerator, "get_schema", None)
+
+    assert get(f"/schema{query}").content == first.content
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [("*/*", "application/vnd.oai.openapi"), ("application/json", "application/json")],
+)
+def test_the_schema_comes_as_it_is_asked_for(accept, media_type):
+    answer = Client().get("/schema", headers={"accept": accept}, secure=True)
+
+    assert answer["Content-Type"] == media_type
+    assert "max-age" in answer["Cache-Control"]
+
+
+def test_who_has_the_schema_is_not_sent_it_again():
+    etag = get("/schema")["ETag"]
+
+    again = Client().get("/schema", headers={"if-none-match": etag}, secure=True)
+
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_each_format_has_a_tag_of_its_own():
+    assert get("/schema")["ETag"] != get("/schema?format=json")["ETag"]
