@@ -16,6 +16,8 @@ RUN ENV_FILES= SECRET_KEY=build DATABASE_URL=postgres://build CELERY_BROKER_URL=
     STRIPE_SECRET_KEY=sk_test_build python manage.py collectstatic --no-input
 USER payments
 EXPOSE 8000
-CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", \
-     "--blocking-threads", "4", "--backpressure", "64", "--respawn-failed-workers", \
-     "--workers-kill-timeout", "30", "--no-ws", "payments_project.wsgi:application"]
+# As devstack/stack.py has it, but for the address and the time to end in.
+CMD ["granian", "payments_project.front:application", "--interface", "rsgi", "--host", "0.0.0.0", \
+     "--port", "8000", "--workers", "2", "--backlog", "2048", "--backpressure", "4096", \
+     "--respawn-failed-workers", "--no-ws", "--workers-kill-timeout", "30", \
+     "--http1-header-read-timeout", "10000"]

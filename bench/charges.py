@@ -42,7 +42,7 @@ def measure(*, seconds: float, customers: int) -> None:
 
 @contextmanager
 def _web(port: int) -> Iterator[None]:
-    command = [sys.executable, *GRANIAN, "--port", str(port), "payments_project.wsgi:application"]
+    command = [sys.executable, *GRANIAN, "--port", str(port)]
     nowhere = subprocess.DEVNULL
     web = subprocess.Popen(command, stdout=nowhere, stderr=nowhere, start_new_session=True)
     try:

@@ -15,10 +15,12 @@ from devstack.valkey import Valkey
 
 WORKER_SECONDS = 30
 GRANIAN = [
-    *("-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--workers", "2"),
-    *("--blocking-threads", "4", "--backpressure", "64", "--respawn-failed-workers"),
+    *("-m", "granian", "payments_project.front:application", "--interface", "rsgi"),
+    # Backpressure counts a worker's connections, idle ones too, not its requests.
+    *("--host", "127.0.0.1", "--workers", "2", "--backlog", "2048", "--backpressure", "4096"),
     # Without a limit a worker told to stop while it starts is waited for forever.
-    *("--no-ws", "--no-access-log", "--workers-kill-timeout", "5"),
+    *("--respawn-failed-workers", "--no-ws", "--no-access-log", "--workers-kill-timeout", "5"),
+    *("--http1-header-read-timeout", "10000"),
 ]
 CELERY = ["-m", "celery", "-A", "payments_project"]
 # The lanes of settings.LANES, and how many of their tasks may run at once.
@@ -65,13 +67,12 @@ class Stack:
         return self._python("seed", "manage.py", "seed_demo", "--if-empty")
 
     def services(self) -> list[Process]:
-        web = ["--port", str(self.ports.web), "payments_project.wsgi:application"]
         listener = ["webhook_listener", "--port", str(self.ports.listener)]
         workers = [self._python(lane, *CELERY, *worker(lane)) for lane in WORKERS]
         for process in workers:
             process.grace_seconds = WORKER_SECONDS  # what it has begun may end
         return [
-            self._python("web", *GRANIAN, *web),
+            self._python("web", *GRANIAN, "--port", str(self.ports.web)),
             *workers,
             self._python("beat", *CELERY, "beat", "--loglevel", "info", "--pidfile="),
             self._python("listener", "manage.py", *listener),

@@ -44,8 +44,8 @@ class RequestLog:
 
 
 class BodyLimit:
-    """A body over its limit is refused before anything is done with it, and so is one whose end
-    the server does not know (see bodies.WholeBodies).
+    """A body over its limit is refused before anything is done with it, and so is one that did not
+    come in time, or whose end another server than ours does not know (payments_project.front).
     """
 
     def __init__(self, get_response: Handler) -> None:
@@ -53,6 +53,8 @@ class BodyLimit:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         limit = bodies.limit(request.path_info)
+        if request.META.get(bodies.LATE):
+            return problems.respond(request, problems.API["request_timeout"])
         if "HTTP_TRANSFER_ENCODING" in request.META:
             return problems.respond(request, problems.API["length_required"])
         if int(request.META.get("CONTENT_LENGTH") or 0) > limit:

@@ -232,6 +232,8 @@ API: dict[str, Problem] = {
         NOT_FOUND,
         Problem(405, "method_not_allowed", "Method not allowed",
                 "This path does not know this method."),
+        Problem(408, "request_timeout", "The body did not come in time",
+                "Send the whole body within 10 seconds. Nothing was done; send the request again."),
         Problem(411, "length_required", "Length required",
                 "This server cannot tell where a chunked body ends. Send Content-Length."),
         Problem(413, "too_large", "Too large", "A body has at most 64 KiB."),

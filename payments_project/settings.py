@@ -73,6 +73,10 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "payments_project.urls"
 WSGI_APPLICATION = "payments_project.wsgi.application"
+# Each is answered by a thread of its own, whatever the Host (payments_project.health).
+HEALTH_PATHS = ("/health", "/health/ready")
+# How many requests a web process works on at once (payments_project.front).
+WEB_THREADS = env.number("WEB_THREADS", 8)
 APPEND_SLASH = False
 TEMPLATES = [
     {

@@ -58,13 +58,7 @@ class World:
         name = connection.settings_dict["NAME"]
         more = {"DATABASE_URL": url._replace(path=f"/{name}").geturl(), "SECURE_SSL_REDIRECT": "0"}
         self.web = subprocess.Popen(
-            [
-                sys.executable,
-                *GRANIAN,
-                "--port",
-                str(self.port),
-                "payments_project.wsgi:application",
-            ],
+            [sys.executable, *GRANIAN, "--port", str(self.port)],
             env=os.environ | more,
             cwd=project.BASE_DIR,
             stdout=subprocess.DEVNULL,

@@ -105,8 +105,7 @@ def web(database, tmp_path_factory):
     """The address of granian, started as `make run` starts it, on this test's database."""
     port = ports.claim_any()
     log = tmp_path_factory.mktemp("web") / "web.log"
-    serve = [*GRANIAN, "--port", str(port), "payments_project.wsgi:application"]
-    command = [sys.executable, *serve]
+    command = [sys.executable, *GRANIAN, "--port", str(port)]
     environment = server_environment() | {"DEBUG": "1"}
     process = Process("web", command, environment, django_settings.BASE_DIR, log)
     process.start()

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import time
 from contextlib import contextmanager
-from io import BytesIO
 from uuid import uuid4
 
 import httpx
@@ -15,7 +12,6 @@ from django.contrib.auth.models import User
 
 from charges.models import Charge, ProcessorEvent
 from charges.tests.steps import notice
-from payments_project.bodies import WholeBodies
 from payments_project.tests import test_strangers
 from payments_project.tests.conftest import partner_routes, problem
 from webhooks.models import Endpoint
@@ -215,6 +211,59 @@ def test_a_chunked_request_leaves_its_connection_open(speak, things, web):
     assert len(ports) == 1
 
 
+UNUSED = {
+    "nothing there": ("/nowhere", 404),
+    "no method": ("/events", 405),
+    "no type": ("/wallets", 415),
+}
+
+
+@each_framing
+@pytest.mark.parametrize("said", UNUSED)
+def test_an_answer_that_needs_no_body_leaves_the_connection_open(said, framing, speak, things):
+    api, _ = things
+    path, status = UNUSED[said]
+    with speak(framing, api.key) as call:
+        answer = call("post", path, b"{}" * 1000, **{"Content-Type": "text/plain"})
+        ports = {port(answer), port(call("get", "/wallets/theirs"))}
+
+    assert (answer.status_code, "connection" in answer.headers) == (status, False)
+    assert len(ports) == 1
+
+
+def port(answer):
+    return answer.extensions["network_stream"].get_extra_info("client_addr")
+
+
+@each_framing
+def test_a_stranger_is_refused_and_the_connection_stays_open(framing, speak, committed):
+    with speak(framing) as call:
+        ports = {port(call("post", "/wallets", b"{}", **JSON)) for _ in range(2)}
+        answer = call("post", "/wallets", b"{}", **JSON)
+
+    assert answer.status_code == 401
+    assert len(ports) == 1
+
+
+@pytest.mark.parametrize("framing", FRAMINGS[:2])
+def test_a_body_that_is_not_read_to_its_end_ends_the_connection(framing, speak, things):
+    """RFC 9112, 9.6: or the client's next request meets the close."""
+    api, _ = things
+    with speak(framing, api.key) as call:
+        answer = call("post", "/wallets", TOO_MUCH, **JSON)
+
+    assert (answer.status_code, answer.headers.get("connection")) == (413, "close")
+
+
+def test_a_connection_of_http_2_is_never_told_to_close(speak, things):
+    """RFC 9113, 8.2.2: the field is malformed there; a stream ends without its connection."""
+    api, _ = things
+    with speak("HTTP/2", api.key) as call:
+        answer = call("post", "/wallets", TOO_MUCH, **JSON)
+
+    assert (answer.status_code, "connection" in answer.headers) == (413, False)
+
+
 # Without a body ----------------------------------------------------------------------------------
 
 
@@ -261,54 +310,3 @@ def test_chunks_that_the_server_did_not_read_are_refused(api):
     answer = api.post("/wallets", {"customer_id": "new"}, **{"transfer-encoding": "chunked"})
 
     assert (answer.status_code, problem(answer)["code"]) == (411, "length_required")
-
-
-def passed_on(**environ):
-    """What the application is given of a request."""
-    given = {}
-
-    def application(environ, start_response):
-        given.update(environ, body=environ["wsgi.input"].read())
-        return []
-
-    WholeBodies(application)({"PATH_INFO": "/wallets", **environ}, lambda *_: None)
-    return given
-
-
-def test_a_body_that_comes_in_pieces_is_whole():
-    class Dripping(BytesIO):
-        def read(self, size=-1):
-            return super().read(min(size, 3))
-
-    body = json.dumps({"at": time.time()}).encode()
-    given = passed_on(**{"wsgi.input": Dripping(body), "wsgi.input_terminated": True})
-
-    assert (given["body"], given["CONTENT_LENGTH"]) == (body, str(len(body)))
-
-
-@pytest.mark.parametrize("length", [{}, {"CONTENT_LENGTH": ""}, {"CONTENT_LENGTH": "2"}])
-def test_chunks_count_more_than_a_length_beside_them(length):
-    """RFC 9112, 6.3: Transfer-Encoding overrides Content-Length."""
-    given = passed_on(
-        **{"wsgi.input": BytesIO(b'{"a":1}'), "wsgi.input_terminated": True},
-        HTTP_TRANSFER_ENCODING="chunked",
-        **length,
-    )
-
-    assert (given["body"], given["CONTENT_LENGTH"]) == (b'{"a":1}', "7")
-
-
-def test_no_more_is_read_than_one_byte_over_the_limit():
-    endless = BytesIO(b" " * 10 * settings.API_MAX_BODY)
-
-    passed_on(**{"wsgi.input": endless, "wsgi.input_terminated": True})
-
-    assert endless.tell() == settings.API_MAX_BODY + 1
-
-
-def test_input_that_does_not_end_by_itself_is_not_read():
-    """Reading on would wait for the next request of the connection."""
-    given = passed_on(**{"wsgi.input": BytesIO(b"next"), "HTTP_TRANSFER_ENCODING": "chunked"})
-
-    assert "CONTENT_LENGTH" not in given
-    assert given["HTTP_TRANSFER_ENCODING"] == "chunked"
