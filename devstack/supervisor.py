@@ -1,5 +1,6 @@
 """`make run`: starts the stack in order, restarts what dies, stops it in reverse."""
 
+import json
 import signal
 import sys
 import time
@@ -153,7 +154,7 @@ def start_services(supervisor: Supervisor, stack: Stack) -> None:
 def wait_for(supervisor: Supervisor, port: int, path: str) -> None:
     """`path` of the API answers 200. Ends the program with a sentence when it does not in time."""
     deadline = time.monotonic() + READY_SECONDS
-    while (answer := ask(port, path)) != "200":
+    while (answer := ask(port, path)) != "ok":
         if time.monotonic() > deadline:
             raise SystemExit(f"The API is not ready after {READY_SECONDS} s ({answer}).")
         supervisor.look()
@@ -161,12 +162,15 @@ def wait_for(supervisor: Supervisor, port: int, path: str) -> None:
 
 
 def ask(port: int, path: str) -> str:
-    """The status of the API's answer, or why there is none. Asked without any proxy."""
+    """`ok` once the API finds nothing wrong, at `/health/ready` the first sweep included; otherwise
+    what it says. Asked without any proxy.
+    """
     try:
         with build_opener(ProxyHandler({})).open(
             f"http://127.0.0.1:{port}{path}", timeout=5
         ) as response:
-            return str(response.status)
+            said = response.read(1000).decode(errors="replace")
+            return "ok" if json.loads(said)["status"] == "ok" else f"{response.status} {said}"
     except HTTPError as error:
         with error:
             return f"{error.code} {error.read(300).decode(errors='replace')}"

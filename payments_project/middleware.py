@@ -1,4 +1,4 @@
-"""What wraps every request: its id and its log line, the size of its body."""
+"""What wraps every request: its id and its log line, probes, the size of its body."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from uuid_utils.compat import uuid7
 
 from partners.access import Granted
-from payments_project import bodies, problems
+from payments_project import bodies, health, problems
 
 SANE_ID = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
 Handler = Callable[[HttpRequest], HttpResponse]
@@ -41,6 +41,19 @@ class RequestLog:
             **_partner(request),
         )
         return response
+
+
+class Health:
+    """Probes are answered before anything asks for a host, a scheme or a session: balancers and
+    Kubernetes ask by the address of the process, over plain HTTP.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        answer = health.ANSWERS.get(request.path_info, self.get_response)
+        return answer(request)
 
 
 class BodyLimit:

@@ -3,13 +3,11 @@ from django.urls import include, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.views import SpectacularSwaggerView
 
-from payments_project import health, pages, problems
+from payments_project import pages, problems
 from payments_project.schema import SchemaView
 
 urlpatterns = [
     path("", pages.index),
-    path("health", health.alive),
-    path("health/ready", health.ready),
     path("docs", SpectacularSwaggerView.as_view(url_name="schema")),
     path("docs/declines", pages.declines),
     path("docs/errors", pages.errors),
