@@ -1,4 +1,5 @@
-"""What wraps every request: its id and its log line, probes, the size of its body."""
+"""What wraps every request: its id and its log line, probes, the size of its body, how
+often strangers may ask."""
 
 from __future__ import annotations
 
@@ -10,10 +11,13 @@ import structlog
 from django.http import HttpRequest, HttpResponse
 from uuid_utils.compat import uuid7
 
+from partners import strangers
 from partners.access import Granted
 from payments_project import bodies, health, problems
 
 SANE_ID = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
+OPEN = re.compile(r"/|/schema|/docs(/.*)?")
+CALLBACK = "/stripe/webhook"
 Handler = Callable[[HttpRequest], HttpResponse]
 
 logger = structlog.get_logger("request")
@@ -74,6 +78,34 @@ class BodyLimit:
             detail = f"A body has at most {limit // 1024} KiB here."
             return problems.respond(request, problems.API["too_large"], detail)
         return self.get_response(request)
+
+
+class StrangerLimit:
+    """Without a valid key, an address asks for open pages, and is refused, so often a minute.
+
+    Pages are refused before they are made. Whether a key is valid, or Stripe's signature, is known
+    only afterwards: a partner and Stripe are never counted.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        now = time.time()
+        if OPEN.fullmatch(request.path_info):
+            return self._refusal(request, now) or self.get_response(request)
+        response = self.get_response(request)
+        is_forged = request.path_info == CALLBACK and response.status_code == 400
+        if response.status_code == 401 or is_forged:
+            return self._refusal(request, now) or response
+        return response
+
+    def _refusal(self, request: HttpRequest, now: float) -> HttpResponse | None:
+        if not strangers.exceeds(request, now):
+            return None
+        response = problems.respond(request, problems.API["rate_limited"])
+        response["Retry-After"] = str(strangers.seconds_left(now))
+        return response
 
 
 def _partner(request: HttpRequest) -> dict[str, str]:

@@ -59,6 +59,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
+    "payments_project.middleware.StrangerLimit",
     "payments_project.middleware.BodyLimit",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -181,6 +182,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     },
 }
 PARTNER_REQUESTS_PER_MINUTE = env.number("PARTNER_REQUESTS_PER_MINUTE", 6000)
+# From one address (of IPv6 one /64) without a valid key: refusals for its want, and open pages.
+STRANGER_REQUESTS_PER_MINUTE = env.number("STRANGER_REQUESTS_PER_MINUTE", 300)
 # Proxies of our own in front: whose word on the client's address counts.
 PROXIES = env.number("PROXIES", 0)
 
