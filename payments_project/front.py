@@ -27,6 +27,7 @@ from payments_project import bodies
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "payments_project.settings")
 
 BODY_SECONDS = 10.0
+OPEN_FILES = 8192
 EVERY_REQUEST: WSGIEnvironment = {
     "SCRIPT_NAME": "",
     "wsgi.version": (1, 0),
@@ -54,9 +55,10 @@ class Front:
         self.reserved = {path: ThreadPoolExecutor(1, path) for path in settings.HEALTH_PATHS}
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """A connection is an open file: as many as the system allows, not as the shell does."""
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        """A connection is an open file; shells allow 1024 of them, systems far more."""
+        now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = OPEN_FILES if most == resource.RLIM_INFINITY else min(OPEN_FILES, most)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(now, wanted), most))
 
     async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:
         body = await _read(scope, protocol)
