@@ -3,39 +3,54 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
 from django.db.models import Q
 
-from partners import actors
-from webhooks import egress, events, signing
-from webhooks.models import TEST, Attempt, Delivery, DeliveryStatus, Endpoint
+from partners import actors, rows
+from webhooks import claiming, egress, events, signing
+from webhooks.claiming import Claim, Owed
+from webhooks.models import TEST, DeliveryStatus, Endpoint
 from webhooks.serializers import EndpointResource
 
 # Seconds from one attempt to the next (Svix's ladder, stretched to a day).
 LADDER = [5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400]
 JITTER = 0.1
-LEASE = timedelta(seconds=2 * egress.TIMEOUT)
 MAX_RETRY_AFTER = 86400.0
 GONE = 410
 BEFORE_REST = 3
-LONGEST_REST = 300.0
+TRIES = 5
+"""Attempts after which a delivery that a fault of ours keeps back is given up."""
+FAULT = "It could not be made ready to send, or its answer not kept: the fault is ours."
+LOST = "It was begun several times, and no attempt came to an end: the fault is ours."
+HEALTHY = {"failing_since": None, "failures": 0, "rests_until": None}
 PATIENCE = timedelta(days=5)
 """How long an endpoint may fail without a success in between."""
 BY = actors.system("webhooks")
 
-CLAIM = """
-UPDATE webhooks_delivery SET attempt_count = attempt_count + 1, next_attempt_at = %(until)s
-WHERE id = (
-    SELECT id FROM webhooks_delivery
-    WHERE endpoint_id = %(endpoint)s AND next_attempt_at <= %(now)s AND EXISTS (
-        SELECT 1 FROM webhooks_endpoint n
-        WHERE n.id = %(endpoint)s AND n.is_active AND n.deleted_at IS NULL)
-    ORDER BY next_attempt_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
-) RETURNING id
+RECORD = """
+WITH told AS (
+    SELECT * FROM json_to_recordset(%s) AS o (
+        id uuid, number int, status text, next_attempt_at timestamptz, delivered_at timestamptz,
+        started_at timestamptz, duration_ms int, response_status int, response_excerpt text,
+        error text)
+), stood AS (
+    UPDATE webhooks_delivery d SET status = t.status, next_attempt_at = t.next_attempt_at,
+        delivered_at = t.delivered_at, is_leased = false
+    FROM told t
+    WHERE d.id = t.id AND d.attempt_count = t.number AND d.next_attempt_at IS NOT NULL
+    RETURNING d.id
+)
+INSERT INTO webhooks_attempt (delivery_id, number, started_at, duration_ms, response_status,
+    response_excerpt, error)
+SELECT t.id, t.number, t.started_at, t.duration_ms, t.response_status, t.response_excerpt, t.error
+FROM told t JOIN stood s ON s.id = t.id
+RETURNING delivery_id
 """
 
 OWE_WINDOW = f"""
@@ -48,7 +63,8 @@ FROM webhooks_endpoint n JOIN webhooks_event e
     AND webhooks_wants(n.event_types, e.type) AND e.type <> '{TEST}'
 WHERE n.id = %(endpoint)s AND e.created_at >= %(since)s AND e.created_at < %(until)s
 ON CONFLICT (event_id, endpoint_id) DO UPDATE SET status = 'pending', delivered_at = NULL,
-    next_attempt_at = %(now)s, replayed_after = webhooks_delivery.attempt_count
+    next_attempt_at = %(now)s, is_leased = false,
+    replayed_after = webhooks_delivery.attempt_count
 """
 
 
@@ -63,41 +79,32 @@ def owe_window(endpoint_id: UUID, *, since: datetime, until: datetime, now: date
         return int(cursor.rowcount)
 
 
-def claim(endpoint_id: UUID, now: datetime) -> Delivery | None:
-    """The endpoint's longest-due delivery, ours for LEASE; a killed sender's comes back then."""
-    with connection.cursor() as cursor:
-        cursor.execute(CLAIM, {"endpoint": endpoint_id, "now": now, "until": now + LEASE})
-        claimed = cursor.fetchone()
-    if claimed is None:
-        return None
-    return Delivery.objects.select_related("event", "endpoint").get(id=claimed[0])
-
-
 def may_try(endpoint_id: UUID, now: datetime) -> bool:
     """Whether to send to the endpoint now. One that fails is tried by one sender at a time, after
-    its rest, so that it takes no more than one thread of all that run.
+    its rest, however many run.
     """
     failing = Endpoint.objects.filter(id=endpoint_id, failing_since__isnull=False)
     if not failing.exists():
         return True
-    rested = failing.filter(Q(rests_until=None) | Q(rests_until__lte=now))
-    return bool(rested.update(rests_until=now + LEASE))
+    rested = failing.filter(
+        Q(rests_until=None)
+        | Q(rests_until__lte=now)
+        | Q(rests_until__gt=now + claiming.LONGEST_REST)  # told under another clock
+    )
+    return bool(rested.update(rests_until=now + claiming.LEASE))
 
 
-def send(delivery: Delivery, now: datetime, *, post: egress.Post) -> egress.Answer:
-    """POSTs the event's frozen body, signed for this moment."""
-    event, endpoint = delivery.event, delivery.endpoint
+def signed(owed: Owed, secrets: Sequence[str], now: datetime) -> tuple[bytes, dict[str, str]]:
+    """The event's frozen body, and the headers of an attempt at this moment."""
     body = signing.body(
-        id=event.id,
-        type=event.type,
-        created_at=event.created_at,
-        sequence=event.sequence,
-        data=event.data,
+        id=owed.event_id,
+        type=owed.type,
+        created_at=owed.created_at,
+        sequence=owed.sequence,
+        data=owed.data,
     )
-    headers = signing.headers(
-        secrets=secrets_of(endpoint, now), event_id=event.id, body=body, at=now
-    )
-    return post(endpoint.url, body=body, headers={**headers, "Content-Type": "application/json"})
+    headers = signing.headers(secrets=secrets, event_id=owed.event_id, body=body, at=now)
+    return body, {**headers, "Content-Type": "application/json"}
 
 
 def secrets_of(endpoint: Endpoint, now: datetime) -> list[str]:
@@ -111,36 +118,56 @@ def secrets_of(endpoint: Endpoint, now: datetime) -> list[str]:
     return [endpoint.secret, *([endpoint.previous_secret] if is_rotating else [])]
 
 
-def record(delivery: Delivery, answer: egress.Answer, *, started_at: datetime) -> None:
-    """The attempt is on the log and the delivery stands as its answer says.
+class Outcome(NamedTuple):
+    """What came of an attempt. One `by_fault` was not made: something of ours is broken."""
+
+    claim: Claim
+    answer: egress.Answer
+    started_at: datetime
+    by_fault: bool = False
+
+
+def fault(claim: Claim, now: datetime) -> Outcome:
+    """It could not be made ready, or what came of it could not be kept."""
+    error = LOST if claim.lost >= TRIES else FAULT
+    return Outcome(claim, egress.Answer(None, "", error, None, 0), now, by_fault=True)
+
+
+def record(endpoint_id: UUID, outcomes: Sequence[Outcome]) -> None:
+    """The attempts are on the log, the deliveries and their endpoint stand as the answers say.
 
     A step: the caller's transaction. An attempt that lost its lease and was overtaken is logged by
     the one that overtook it, and changes nothing.
     """
-    ours = Delivery.objects.filter(
-        id=delivery.id, attempt_count=delivery.attempt_count, next_attempt_at__isnull=False
-    )
-    if not ours.update(**_outcome(delivery, answer, started_at)):
-        return
-    Attempt.objects.create(
-        delivery=delivery,
-        number=delivery.attempt_count,
-        started_at=started_at,
-        duration_ms=answer.duration_ms,
-        response_status=answer.status,
-        response_excerpt=answer.excerpt,
-        error=answer.error,
-    )
-    _note_health(delivery.endpoint, answer, started_at)
+    # Before its deliveries, as who replays them does.
+    endpoint = Endpoint.objects.select_for_update(no_key=True).get(id=endpoint_id)
+    with connection.cursor() as cursor:
+        cursor.execute(RECORD, [rows.encode(_row(outcome) for outcome in outcomes)])
+        stood = {id_ for (id_,) in cursor.fetchall()}
+    _note_health(endpoint, [o for o in outcomes if o.claim.id in stood and not o.by_fault])
 
 
-def _outcome(delivery: Delivery, answer: egress.Answer, at: datetime) -> dict[str, object]:
+def _row(outcome: Outcome) -> dict[str, object]:
+    claim, answer, at, _ = outcome
+    return {
+        **_standing(outcome),
+        "id": claim.id,
+        "number": claim.number,
+        "started_at": at,
+        "duration_ms": answer.duration_ms,
+        "response_status": answer.status,
+        "response_excerpt": answer.excerpt,
+        "error": answer.error,
+    }
+
+
+def _standing(outcome: Outcome) -> dict[str, object]:
+    claim, answer, at, by_fault = outcome
     if answer.is_success:
-        status = DeliveryStatus.DELIVERED
-        return {"status": status, "delivered_at": at, "next_attempt_at": None}
-    wait = retry_wait(delivery.attempt_count - delivery.replayed_after, answer.retry_after)
-    if wait is None:
-        return {"status": DeliveryStatus.EXHAUSTED, "next_attempt_at": None}
+        return {"status": DeliveryStatus.DELIVERED, "delivered_at": at}
+    wait = retry_wait(claim.tries, answer.retry_after)
+    if wait is None or (by_fault and max(claim.tries, claim.lost) >= TRIES):
+        return {"status": DeliveryStatus.EXHAUSTED}
     return {"status": DeliveryStatus.FAILED, "next_attempt_at": at + wait}
 
 
@@ -158,24 +185,35 @@ def rest(failures: int) -> timedelta:
     """
     if failures < BEFORE_REST:
         return timedelta(0)
-    return timedelta(seconds=min(2.0 ** min(failures, 16), LONGEST_REST))
+    return timedelta(seconds=min(2.0 ** min(failures, 16), claiming.LONGEST_REST.total_seconds()))
 
 
-def _note_health(endpoint: Endpoint, answer: egress.Answer, at: datetime) -> None:
-    row = Endpoint.objects.filter(id=endpoint.id)
-    if answer.is_success:
-        if endpoint.failing_since:
-            row.update(failing_since=None, failures=0, rests_until=None)
+def _note_health(endpoint: Endpoint, outcomes: Sequence[Outcome]) -> None:
+    """The locked endpoint has the failures since its last success, in the order of the outcomes."""
+    if all(outcome.answer.is_success for outcome in outcomes) and not endpoint.failing_since:
         return
-    failing = row.select_for_update().get()
-    failing.failures += 1
-    failing.failing_since = failing.failing_since or at
-    failing.rests_until = at + rest(failing.failures)
-    failing.save(update_fields=["failures", "failing_since", "rests_until"])
-    if answer.status == GONE:
-        _disable(failing, "The receiver answered 410 Gone.", at)
-    elif failing.partner_id and failing.failing_since <= at - PATIENCE:
-        _disable(failing, "No delivery succeeded for 5 days.", at)
+    for outcome in outcomes:
+        _note(endpoint, outcome.answer, outcome.started_at)
+    endpoint.save(update_fields=list(HEALTHY))
+    is_gone = any(outcome.answer.status == GONE for outcome in outcomes)
+    last = max((outcome.started_at for outcome in outcomes), default=None)
+    if last and is_gone:
+        _disable(endpoint, "The receiver answered 410 Gone.", last)
+    elif last and endpoint.partner_id and _is_hopeless(endpoint, last):
+        _disable(endpoint, "No delivery succeeded for 5 days.", last)
+
+
+def _is_hopeless(endpoint: Endpoint, at: datetime) -> bool:
+    return endpoint.failing_since is not None and endpoint.failing_since <= at - PATIENCE
+
+
+def _note(endpoint: Endpoint, answer: egress.Answer, at: datetime) -> None:
+    if answer.is_success:
+        endpoint.failing_since, endpoint.failures, endpoint.rests_until = None, 0, None
+        return
+    endpoint.failures += 1
+    endpoint.failing_since = min(endpoint.failing_since or at, at)
+    endpoint.rests_until = at + rest(endpoint.failures)
 
 
 def _disable(endpoint: Endpoint, reason: str, at: datetime) -> None:

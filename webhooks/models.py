@@ -140,6 +140,7 @@ class DeliveryQuerySet(OwnedQuerySet["Delivery"]):
         return self.update(
             status=DeliveryStatus.PENDING,
             next_attempt_at=now,
+            is_leased=False,
             delivered_at=None,
             replayed_after=F("attempt_count"),
         )
@@ -160,6 +161,12 @@ class Delivery(models.Model):
         default=0, help_text="Attempts before the last replay: the ladder begins anew after them."
     )
     next_attempt_at = models.DateTimeField(null=True, blank=True)
+    is_leased = models.BooleanField(
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text="A sender has it until the next attempt's time.",
+    )
     delivered_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
 
@@ -187,9 +194,15 @@ class Delivery(models.Model):
             models.Index(fields=["partner", "-id"], name="webhooks_delivery_partner"),
             BrinIndex(fields=["created_at"], name="webhooks_delivery_age"),
             models.Index(
-                fields=["endpoint", "next_attempt_at"],
+                fields=["endpoint", "next_attempt_at", "id"],
                 condition=Q(next_attempt_at__isnull=False),
                 name="webhooks_delivery_due",
+            ),
+            models.Index(
+                fields=["next_attempt_at"],
+                condition=Q(next_attempt_at__isnull=False)
+                & (Q(is_leased=True) | Q(status=DeliveryStatus.PENDING)),
+                name="webhooks_delivery_at_once",
             ),
         ]
 

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
 from datetime import timedelta
 
 import time_machine
-from django.db import connection
+from django.db import connection, transaction
 from standardwebhooks import Webhook
 
-from webhooks import delivery, egress, services
+from webhooks import claiming, delivery, egress, posting, services
 from webhooks.models import Attempt, Delivery
 from webhooks.tests.conftest import Answer
 
@@ -29,9 +30,14 @@ def deliver_and_close():
 
 
 def claim_and_send(endpoint, now):
-    claimed = delivery.claim(endpoint.id, now)
-    with egress.client() as post:
-        return claimed, delivery.send(claimed, now, post=post)
+    (claimed,) = claiming.claim(endpoint.id, 1, now)
+    body, headers = delivery.signed(claiming.read([claimed])[claimed.id], [endpoint.secret], now)
+
+    async def send():
+        async with posting.client() as post:
+            return await post(endpoint.url, body=body, headers=headers)
+
+    return delivery.Outcome(claimed, asyncio.run(send()), now)
 
 
 def wait_until(condition):
@@ -155,10 +161,11 @@ def test_a_sender_killed_after_its_post_is_followed_by_another(receive, subscrib
 def test_an_answer_that_comes_after_the_lease_changes_nothing(receive, subscribe, publish, now):
     endpoint = subscribe(receive())
     publish()
-    claimed, answer = claim_and_send(endpoint, now)
+    outcome = claim_and_send(endpoint, now)
     deliver_at(now + LEASE_OVER)
 
-    delivery.record(claimed, answer, started_at=now)
+    with transaction.atomic():
+        delivery.record(endpoint.id, [outcome])
 
     assert [attempt.number for attempt in Attempt.objects.all()] == [2]
 

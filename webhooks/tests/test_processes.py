@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from partners import broker
-from webhooks import delivery, services
+from webhooks import claiming, services
 from webhooks.models import Attempt, Delivery
 from webhooks.tests.conftest import Answer
 
@@ -54,7 +54,7 @@ def test_a_worker_killed_between_the_post_and_its_record_is_followed_by_another(
         worker.stop()
     lost = Delivery.objects.get().status
 
-    with time_machine.travel(timezone.now() + delivery.LEASE):
+    with time_machine.travel(timezone.now() + claiming.LEASE):
         services.deliver_due()
 
     (_, first, body), (_, second, again) = receiver.got

@@ -1,15 +1,14 @@
-"""Doors: endpoints and the sending of what is due."""
+"""Doors: endpoints, their replays and the age of their log."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from partners import broker
@@ -20,17 +19,7 @@ from webhooks.models import OPEN_DELIVERIES, TEST, Attempt, Delivery, DeliverySt
 
 MAX_ENDPOINTS = 20
 CHUNK = 2000
-PARALLEL_ENDPOINTS = 16
-PARALLEL_FAILING = 4
-"""Threads of a run for endpoints that fail; those that answer never wait for them."""
-
-# A loose index scan: one probe an endpoint, however long its queue is.
-DUE_ENDPOINTS = """
-SELECT n.id, n.failing_since IS NOT NULL FROM webhooks_endpoint n
-WHERE n.is_active AND n.deleted_at IS NULL AND coalesce(n.rests_until <= %s, true) AND EXISTS (
-    SELECT 1 FROM webhooks_delivery d WHERE d.endpoint_id = n.id AND d.next_attempt_at <= %s)
-"""
-AFRESH = {"disabled_reason": "", "failing_since": None, "failures": 0, "rests_until": None}
+AFRESH = {"disabled_reason": "", **delivery.HEALTHY}
 ROTATION = timedelta(hours=24)
 
 
@@ -174,58 +163,3 @@ def sync_operator_endpoints() -> None:
         operator.filter(url__in=settings.WEBHOOK_URLS, is_active=False).update(
             is_active=True, disabled_reason="", updated_at=now
         )
-
-
-def deliver_due() -> int:
-    """Everything due has been tried once, each endpoint in a thread of its own; returns how many.
-
-    Any number may run at once: deliveries are claimed one by one with SKIP LOCKED. Endpoints that
-    fail rest, and have threads of their own, few.
-    """
-    now = timezone.now()
-    with connection.cursor() as cursor:
-        cursor.execute(DUE_ENDPOINTS, [now, now])
-        rows = cursor.fetchall()
-    if not rows:
-        return 0
-    with (
-        ThreadPoolExecutor(PARALLEL_ENDPOINTS) as healthy,
-        ThreadPoolExecutor(PARALLEL_FAILING) as failing,
-    ):
-        runs = [
-            failing.submit(_drain, endpoint_id, 1)
-            if is_failing
-            else healthy.submit(_drain, endpoint_id, delivery.BEFORE_REST)
-            for endpoint_id, is_failing in rows
-        ]
-    return sum(run.result() for run in runs)
-
-
-def _drain(endpoint_id: UUID, patience: int) -> int:
-    """Tries what is due to the endpoint, until it fails so often in a row or does not answer: what
-    is left waits, so that no number of deliveries to a dead endpoint holds a worker.
-    """
-    try:
-        sent = failures = 0
-        if not delivery.may_try(endpoint_id, timezone.now()):
-            return 0
-        with egress.client() as post:
-            while answer := _deliver_next(endpoint_id, post):
-                sent += 1
-                failures = 0 if answer.is_success else failures + 1
-                if answer.error or failures >= patience:
-                    break
-        return sent
-    finally:
-        connection.close()
-
-
-def _deliver_next(endpoint_id: UUID, post: egress.Post) -> egress.Answer | None:
-    started_at = timezone.now()
-    claimed = delivery.claim(endpoint_id, started_at)
-    if claimed is None:
-        return None
-    answer = delivery.send(claimed, started_at, post=post)
-    with transaction.atomic(durable=True):
-        delivery.record(claimed, answer, started_at=started_at)
-    return answer
