@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -27,6 +28,8 @@ from requests import certs
 from webhooks import egress, names
 from webhooks.egress import Answer
 
+CLOSES_LATE = sys.version_info < (3, 12, 7)
+"""Python waits for a receiver's goodbye within TLS (github.com/python/cpython/pull/118960)."""
 HEADERS = {"User-Agent": "payments-api-webhooks/1", "Accept-Encoding": "identity"}
 
 
@@ -39,7 +42,12 @@ class Post(Protocol):
 async def client() -> AsyncIterator[Post]:
     """A `post` whose connections are open until the end of the block."""
     connector = aiohttp.TCPConnector(
-        resolver=_Checked(), use_dns_cache=False, socket_factory=_socket, ssl=tls(), limit=0
+        resolver=_Checked(),
+        use_dns_cache=False,
+        socket_factory=_socket,
+        ssl=tls(),
+        limit=0,
+        enable_cleanup_closed=CLOSES_LATE,
     )
     async with aiohttp.ClientSession(
         connector=connector,

@@ -21,9 +21,9 @@ def spoil(event):
 
 
 @pytest.fixture
-def mend():
+def mend(committed):
     yield
-    Event.objects.filter(created_at__gte="9999-01-01").update(created_at=timezone.now())
+    Event.objects.update(created_at=timezone.now())
 
 
 @pytest.fixture
