@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument(
         "--installments", type=int, nargs="+", default=[20_000], help="due at once; several runs"
     )
-    parser.add_argument("--events", type=int, default=500, help="each for ten endpoints")
+    parser.add_argument("--events", type=int, default=500, help="each for eleven endpoints")
     parser.add_argument("--rows", type=int, default=1_000_000, help="charges, with --only pages")
     parser.add_argument(
         "--only", choices=["charges", "due", "webhooks", "pages", "soak", "bulkheads"]

@@ -1,6 +1,7 @@
-"""Ten receivers of webhooks: seven accept, one never answers, one answers 500, one is not there.
+"""Eleven receivers of webhooks: seven accept, one never answers, one accepts after 8 seconds, one
+answers 500, one is not there.
 
-`python -m bench.receivers` prints the ten URLs as JSON, then serves until its input ends.
+`python -m bench.receivers` prints their URLs as JSON, then serves until its input ends.
 """
 
 from __future__ import annotations
@@ -11,14 +12,18 @@ import socket
 import sys
 
 HEALTHY = 7
+WAITING = slice(HEALTHY, HEALTHY + 2)
+"""Of the URLs, those that never answer or answer late."""
+LATE = 8.0
+NEVER = 3600.0
 
 
 def answer(status: str) -> bytes:
     return f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode()
 
 
-async def serve(status: str | None) -> asyncio.Server:
-    """Answers each request with the status, or never."""
+async def serve(status: str, after: float = 0.0) -> asyncio.Server:
+    """Answers each request with the status, after so many seconds."""
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -26,10 +31,8 @@ async def serve(status: str | None) -> asyncio.Server:
                 lines = head.lower().split(b"\r\n")
                 length = next(line for line in lines if line.startswith(b"content-length:"))
                 await reader.readexactly(int(length.partition(b":")[2]))
-                if status is None:
-                    await asyncio.sleep(3600)
-                else:
-                    writer.write(answer(status))
+                await asyncio.sleep(after)
+                writer.write(answer(status))
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()  # the sender hung up
 
@@ -38,7 +41,8 @@ async def serve(status: str | None) -> asyncio.Server:
 
 async def main() -> None:
     servers = [await serve("204 No Content") for _ in range(HEALTHY)]
-    servers += [await serve(None), await serve("500 Internal Server Error")]
+    servers += [await serve("204 No Content", after) for after in (NEVER, LATE)]
+    servers.append(await serve("500 Internal Server Error"))
     ports = [server.sockets[0].getsockname()[1] for server in servers]
     with socket.create_server(("127.0.0.1", 0)) as closed:
         ports.append(closed.getsockname()[1])

@@ -1,29 +1,33 @@
-"""Deliveries a second to seven healthy endpoints: alone, then beside three that harm."""
+"""Deliveries a second of one worker to seven healthy endpoints, alone and beside four that harm,
+and how long a fresh one waits beside those that answer late or never.
+"""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from uuid import uuid4
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from bench.fixtures import BY
-from bench.receivers import HEALTHY
+from bench.receivers import HEALTHY, WAITING
 from partners import services as partners
 from partners.models import Partner
 from webhooks import events, services
-from webhooks.models import Delivery, Endpoint
+from webhooks.models import Delivery, Endpoint, EndpointQuerySet
 
-EVERY = 2.0
-RUNS_AT_ONCE = 4
-"""As beat and a worker of `make run` do."""
 CHUNK = 500
+FRESH = 30
+EVERY = 0.2
 
 
 def measure(*, count: int) -> None:
@@ -35,9 +39,10 @@ def measure(*, count: int) -> None:
         assert receivers.stdout
         urls = json.loads(receivers.stdout.readline())
         alone = _run("alone", urls[:HEALTHY], count)
-        beside = _run("beside a hanging, a 500 and a dead one", urls, count)
+        beside = _run("beside a hanging, an 8 s, a 500 and a dead one", urls, count)
+        print(f"{'':<26} {(beside / alone - 1) * 100:+.1f} % time for the healthy")
+        _measure_fresh(urls)
         receivers.terminate()
-    print(f"{'':<26} {(beside / alone - 1) * 100:+.1f} % time for the healthy")
 
 
 def _run(name: str, urls: list[str], count: int) -> float:
@@ -45,20 +50,59 @@ def _run(name: str, urls: list[str], count: int) -> float:
     partner = _partner(f"bench-webhooks-{len(urls)}", urls)
     _publish(partner, count)
     healthy = Endpoint.objects.filter(partner=partner, url__in=urls[:HEALTHY])
-    open_ = Delivery.objects.filter(endpoint__in=list(healthy), delivered_at=None)
     started = time.perf_counter()
-    with ThreadPoolExecutor(RUNS_AT_ONCE) as pool:
-        runs: list[Future[int]] = []
-        while open_.exists():
-            runs = [run for run in runs if not run.done()]
-            if len(runs) < RUNS_AT_ONCE:
-                runs.append(pool.submit(services.deliver_due))
-            time.sleep(min(EVERY, 0.1 if not runs else EVERY))
+    with _worker(partner) as worker:
+        _wait_for(healthy, worker)
         took = time.perf_counter() - started
-        Endpoint.objects.filter(partner=partner).update(is_active=False)
     sent = count * HEALTHY
     print(f"webhook deliveries         {sent / took:>7.0f}/s  {sent} in {took:.1f} s, {name}")
     return took
+
+
+def _measure_fresh(urls: list[str]) -> None:
+    waiting = _partner("bench-webhooks-waiting", urls[WAITING])
+    partner = _partner("bench-webhooks-fresh", urls[:1])
+    _publish(waiting, FRESH)
+    with _worker(waiting) as worker:
+        for _ in range(FRESH):
+            time.sleep(EVERY)
+            _publish(partner, 1)
+        _wait_for(Endpoint.objects.filter(partner=partner), worker)
+    times = Delivery.objects.filter(partner=partner).values_list("created_at", "delivered_at")
+    waits = sorted((sent - made).total_seconds() * 1000 for made, sent in times if sent)
+    median, longest = waits[len(waits) // 2], waits[-1]
+    print(
+        f"fresh webhook sent after   {median:>7.0f} ms  at most {longest:.0f} ms, "
+        "beside a hanging and an 8 s one"
+    )
+
+
+@contextmanager
+def _worker(partner: Partner) -> Iterator[Future[None]]:
+    """Runs one after the other, until the block ends and with it what is owed to the partner."""
+    is_over = threading.Event()
+
+    def work() -> None:
+        while not is_over.is_set():
+            services.deliver_due()
+            time.sleep(0.01)
+        connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        worker = pool.submit(work)
+        try:
+            yield worker
+        finally:
+            is_over.set()
+            Endpoint.objects.filter(partner=partner).update(is_active=False)
+        worker.result()
+
+
+def _wait_for(endpoints: EndpointQuerySet, worker: Future[None]) -> None:
+    """Until all is delivered."""
+    owed = Delivery.objects.filter(endpoint__in=list(endpoints), delivered_at=None)
+    while owed.exists() and not worker.done():
+        time.sleep(0.05)
 
 
 def _partner(name: str, urls: list[str]) -> Partner:

@@ -23,7 +23,7 @@ from typing import Any, Protocol
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from django.utils import timezone
-from requests import certs
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from webhooks import egress, names
 from webhooks.egress import Answer
@@ -62,7 +62,7 @@ async def client() -> AsyncIterator[Post]:
 @cache
 def tls() -> ssl.SSLContext:
     """The authorities that requests trusts."""
-    return ssl.create_default_context(cafile=certs.where())
+    return ssl.create_default_context(cafile=DEFAULT_CA_BUNDLE_PATH)
 
 
 class _Checked(AbstractResolver):
