@@ -6,7 +6,7 @@ from wallets import money
 from wallets.invariants import OF_PARTNER
 
 OF_ORDER = OF_PARTNER.replace("w.", "o.")
-DIGITS = ", ".join(f"('{code}', {digits})" for code, digits in money.currencies().items())
+DIGITS = ", ".join(f"('{code}', {digits})" for code, digits in money.exponents().items())
 
 INVARIANTS = {
     "installments sum to the order": f"""
@@ -81,10 +81,12 @@ INVARIANTS = {
         SELECT asked.id, asked.recipient, asked.amount, coalesce(given.amount, 0) AS given
         FROM (
             SELECT o.id, s->>'recipient' AS recipient,
-                coalesce((s->>'amount')::numeric * power(10::numeric, x.digits),
+                coalesce(
+                    (s->>'amount')::numeric
+                        * power(10::numeric, coalesce(x.digits, {money.USUAL})),
                     floor(o.amount * (s->>'percentage')::numeric / 100)) AS amount
             FROM installments_installmentorder o
-            JOIN (VALUES {DIGITS}) x (currency, digits) ON x.currency = o.currency
+            LEFT JOIN (VALUES {DIGITS}) x (currency, digits) ON x.currency = o.currency
             CROSS JOIN LATERAL jsonb_array_elements(o.split_instructions) s
             WHERE {OF_ORDER}) asked
         LEFT JOIN (

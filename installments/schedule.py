@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import cache
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 
 class Frequency(StrEnum):
@@ -38,6 +38,13 @@ class Part:
 
 class PartTooSmall(Exception):
     """The amount cannot be shared over so many parts of at least one step."""
+
+
+class UnknownTimeZone(Exception):
+    """A zone that an order was made in and that the database of zones has no more."""
+
+    def __init__(self, zone: str) -> None:
+        super().__init__(f"The order's time zone, {zone or 'an empty name'}, is not known.")
 
 
 def amounts(total: int, count: int, remainder: Remainder, step: int = 1) -> list[int]:
@@ -77,9 +84,9 @@ def moment(day: date, hour: int, zone: str) -> datetime:
     """The UTC instant of a local wall-clock hour.
 
     In a gap of daylight saving time the clock that was in force before counts (PEP 495, fold=0),
-    in an overlap the first of both.
+    in an overlap the first of both. Raises UnknownTimeZone.
     """
-    return datetime.combine(day, time(hour), ZoneInfo(zone)).astimezone(UTC)
+    return datetime.combine(day, time(hour), _zone(zone)).astimezone(UTC)
 
 
 @cache
@@ -89,7 +96,8 @@ def zones() -> set[str]:
 
 
 def local_date(at: datetime, zone: str) -> date:
-    return at.astimezone(ZoneInfo(zone)).date()
+    """Raises UnknownTimeZone."""
+    return at.astimezone(_zone(zone)).date()
 
 
 def end_of(day: date, zone: str = "UTC") -> datetime:
@@ -99,3 +107,10 @@ def end_of(day: date, zone: str = "UTC") -> datetime:
 
 def total(parts: Sequence[Part]) -> int:
     return sum(part.amount for part in parts)
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # a folder of zones is an OSError
+        raise UnknownTimeZone(name) from error

@@ -26,7 +26,7 @@ from charges.cards import PaymentMethodNotFound
 from charges.deciding import UnknownRecipient
 from charges.gateway.inbound import InvalidSignature
 from charges.splits import SplitExceedsAmount
-from installments import planning
+from installments import planning, schedule
 from installments import services as installments
 from partners.idempotency import IdempotencyKeyReused
 from wallets import services as wallets
@@ -161,6 +161,10 @@ DOMAIN: dict[type[Exception], Problem] = {
         "charge that fails with this code was not covered by the wallet.",
     ),
     installments.InvalidTransition: INVALID_TRANSITION,
+    schedule.UnknownTimeZone: Problem(
+        409, "unknown_timezone", "The order's time zone is not known",
+        "The zone was known when the order was made. What needs no local date of it still works.",
+    ),
     installments.ChargeInProgress: Problem(
         409, "charge_in_progress", "A charge is in progress",
         "An earlier charge of this installment has no outcome yet. Wait for its webhook.",

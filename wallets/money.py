@@ -51,6 +51,11 @@ def currencies() -> dict[str, int]:
     return {c.code: c.exponent for c in iso4217.Currency if c.exponent in EXPONENTS}
 
 
+def exponents() -> dict[str, int]:
+    """Of all codes, in use or not, those whose exponent may be another than USUAL."""
+    return UNUSUAL | currencies()
+
+
 def exponent(currency: str) -> int:
     """Of any code, one that was withdrawn too: rows outlive their currency."""
     known = currencies().get(currency)

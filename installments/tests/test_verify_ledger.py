@@ -9,8 +9,10 @@ from installments.models import Installment, InstallmentOrder, Revision
 from installments.tests import stories
 from installments.tests.stories import at, parts
 from partners.constraints import violated
+from wallets import money
 from wallets.tests.corruption import corrupted, found_broken
 
+FIXED = [{"recipient": "bob", "amount": "20"}]
 SPLIT = [{"recipient": "bob", "percentage": "10"}]
 THREE = parts((5000, "03-01"), (5000, "04-01"), (5000, "05-01"))
 PART, ORDER, CHARGE = (
@@ -100,3 +102,19 @@ def test_the_story_itself_is_proven(story):
     assert InstallmentOrder.objects.filter(status="completed").count() == 1
     assert Installment.objects.filter(status="paid").count() == 5
     assert not found_broken()
+
+
+@pytest.mark.parametrize("currency", ["BGN", "ANG", "BYR", "HRK", "USD"])
+def test_shares_in_a_withdrawn_currency_are_proven(agree, wallet, monkeypatch, currency):
+    now_in_use = money.currencies() | {currency: money.exponent(currency)}
+    monkeypatch.setattr(money, "currencies", lambda: now_in_use)
+    wallet("bob", 0, currency)
+    order = agree("ada", parts((3000, "03-01")), currency=currency, split_instructions=FIXED)
+    monkeypatch.undo()
+    InstallmentOrder.objects.filter(id=order.id).update(
+        split_instructions=[{"recipient": "bob", "amount": "19"}]
+    )
+
+    assert set(found_broken()) == {"the shares of an order's parts are the order's"}
+
+    InstallmentOrder.objects.filter(id=order.id).update(split_instructions=FIXED)

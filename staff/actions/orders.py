@@ -19,6 +19,7 @@ from installments.models import (
     OrderStatus,
 )
 from installments.planning import InvalidSchedule
+from installments.schedule import UnknownTimeZone
 from installments.serializers import InstallmentResource, OrderResource
 from partners.actors import Actor
 from staff.action import Action, Done, ReasonForm, Row, Words, choice, kept
@@ -35,7 +36,7 @@ KEPT = {
 class OfOrder(Action):
     model = InstallmentOrder
     refusals: ClassVar[tuple[type[Exception], ...]] = (
-        services.InvalidTransition, services.OrderDisputed, ProcessorAway,
+        services.InvalidTransition, services.OrderDisputed, ProcessorAway, UnknownTimeZone,
     )  # fmt: skip
     states: ClassVar[tuple[str, ...]]
 
@@ -145,6 +146,7 @@ class OfPart(Action):
     model = Installment
     refusals: ClassVar[tuple[type[Exception], ...]] = (
         services.InvalidTransition, services.ChargeInProgress, ProcessorAway, InvalidSchedule,
+        UnknownTimeZone,
     )  # fmt: skip
 
     def get(self, pk: str) -> Installment:
