@@ -1,21 +1,25 @@
-"""Steps of time passing: reminders, overdue parts, late fees, defaults; each set-based."""
+"""Steps of time passing: reminders, overdue parts, late fees, defaults; each set-based.
+
+Of each: which rows it is about, and what becomes of those that the caller has claimed.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.conf import settings
 from django.db.models import Sum
 
-from installments import collection, facts, late_fees, revisions, standing, transitions
+from installments import collection, facts, late_fees, revisions, standing
 from installments.as_of import AsOf
 from installments.models import (
-    LATE,
     Change,
     Installment,
     InstallmentOrder,
     InstallmentQuerySet,
     InstallmentStatus,
+    OrderQuerySet,
     OrderStatus,
 )
 from installments.revisions import Changed
@@ -25,45 +29,69 @@ from wallets import money
 from webhooks import events
 
 
-def remind(as_of: AsOf, *, limit: int, by: Actor, now: datetime) -> int:
-    """Parts that are tried for the first time within settings.DUE_SOON are announced, once each."""
-    soon = Installment.objects.filter(
+def to_remind_of(as_of: AsOf) -> InstallmentQuerySet:
+    """Parts that are tried for the first time within settings.DUE_SOON and were not announced."""
+    if not settings.DUE_SOON:
+        return Installment.objects.none()
+    return Installment.objects.filter(
         as_of.until("next_attempt_at", ahead=settings.DUE_SOON),
         status=InstallmentStatus.PENDING,
         attempts=0,
         reminded_at=None,
     ).order_by("next_attempt_at")
-    found = _claim(soon, limit) if settings.DUE_SOON else []
+
+
+def remind(found: Sequence[Installment], *, by: Actor, now: datetime) -> None:
+    """The parts are announced."""
     for installment in found:
         installment.reminded_at = now
     rows.update(found, ["reminded_at"])
     events.publish([facts.of_installment(part, "due_soon") for part in found], by=by, now=now)
-    return len(found)
 
 
-def mark_overdue(as_of: AsOf, *, limit: int, by: Actor, now: datetime) -> int:
-    """Unpaid parts whose due date and grace are over are overdue, their orders past due."""
-    late = Installment.objects.filter(
+def becoming_overdue(as_of: AsOf) -> InstallmentQuerySet:
+    """Unpaid parts whose due date and grace are over. Those that wait to be tried are those of
+    active orders; the index holds them alone, however many orders have ended with unpaid parts.
+    """
+    return Installment.objects.filter(
         as_of.until("overdue_from"),
         status=InstallmentStatus.PENDING,
+        next_attempt_at__isnull=False,
         order__status=OrderStatus.ACTIVE,
     ).order_by("overdue_from", "id")
-    found = _claim(late, limit)
+
+
+def mark_overdue(found: Sequence[Installment], *, by: Actor, now: datetime) -> None:
+    """The parts are overdue, their orders past due."""
     for installment in found:
         installment.status, installment.overdue_at = InstallmentStatus.OVERDUE, now
         installment.updated_at = now
     rows.update(found, ["status", "overdue_at", "updated_at"])
     standing.update(found, now)
     events.publish([facts.of_installment(part, "overdue") for part in found], by=by, now=now)
-    return len(found)
 
 
-def add_late_fees(as_of: AsOf, *, limit: int, by: Actor, now: datetime) -> int:
-    """Late parts whose days of grace are over owe the fee that their orders agreed on."""
-    late = Installment.objects.filter(
-        as_of.until("late_fee_from"), status__in=LATE, order__status=OrderStatus.ACTIVE
-    ).order_by("late_fee_from", "id")
-    found = _claim(late, limit)
+def owing_late_fees(as_of: AsOf) -> tuple[InstallmentQuerySet, InstallmentQuerySet]:
+    """Late parts of active orders whose days of grace before a late fee are over: those that are
+    still tried, and those whose tries are used up, which are found by their orders, about to
+    default. So neither reads what orders left behind that defaulted.
+    """
+    late = Installment.objects.filter(as_of.until("late_fee_from"))
+    tried = late.filter(
+        status=InstallmentStatus.OVERDUE,
+        next_attempt_at__isnull=False,
+        order__status=OrderStatus.ACTIVE,
+    )
+    used_up = late.filter(
+        status=InstallmentStatus.FAILED,
+        order__status=OrderStatus.ACTIVE,
+        order__default_at__isnull=False,
+    )
+    return tried.order_by("late_fee_from", "id"), used_up.order_by("id")
+
+
+def add_late_fees(found: Sequence[Installment], *, by: Actor, now: datetime) -> None:
+    """The parts owe the fee that their orders agreed on."""
     fees = Installment.objects.filter(order__in={part.order_id for part in found}).order_by()
     so_far = dict(fees.values_list("order").annotate(Sum("late_fee")))
     changes = []
@@ -75,22 +103,23 @@ def add_late_fees(as_of: AsOf, *, limit: int, by: Actor, now: datetime) -> int:
             changes.append(_owing(part))
     rows.update(found, ["late_fee", "late_fee_from", "updated_at"])
     revisions.record(changes, reason="Agreed on with the order.", by=by, now=now)
-    return len(found)
 
 
-def mark_defaulted(as_of: AsOf, *, limit: int, by: Actor, now: datetime) -> int:
-    """Active orders with a part that failed too long ago are defaulted; nothing more is tried."""
-    late = InstallmentOrder.objects.filter(
+def defaulting(as_of: AsOf) -> OrderQuerySet:
+    """Active orders with a part that failed too long ago."""
+    return InstallmentOrder.objects.filter(
         as_of.until("default_at", zone="timezone"), status=OrderStatus.ACTIVE
-    )
-    found = list(late.order_by("id").select_for_update(skip_locked=True)[:limit])
-    transitions.default(found, by=by, now=now)
-    return len(found)
+    ).order_by("id")
 
 
-def _claim(parts: InstallmentQuerySet, limit: int) -> list[Installment]:
+def claim_parts(parts: InstallmentQuerySet, limit: int) -> list[Installment]:
     """With their charges, of which events show the failure."""
-    return collection.claim(parts.select_related("charge"), limit=limit)
+    return collection.claim(parts.select_related("charge"), limit)
+
+
+def claim_orders(orders: OrderQuerySet, limit: int) -> list[InstallmentOrder]:
+    """Those that nobody else has locked, locked in the order of their keys."""
+    return list(orders.order_by("id").select_for_update(skip_locked=True)[:limit])
 
 
 def _fee(part: Installment, so_far: int) -> int:

@@ -22,6 +22,7 @@ from installments.models import (
     InstallmentOrder,
     InstallmentQuerySet,
     InstallmentStatus,
+    OrderQuerySet,
     OrderStatus,
 )
 from partners import rows
@@ -41,13 +42,7 @@ COLLECTED = (OrderStatus.ACTIVE, OrderStatus.PAUSED)
 """Of these orders a part without a next try has used up its tries."""
 
 
-def claim_due(as_of: AsOf, *, limit: int, order_id: UUID | None = None) -> list[Installment]:
-    """Installments due at that moment, locked with their orders; others' locks are stepped over."""
-    due = Installment.objects.due(as_of)
-    return claim(due.filter(order_id=order_id) if order_id else due, limit=limit)
-
-
-def claim(installments: InstallmentQuerySet, *, limit: int) -> list[Installment]:
+def claim(installments: InstallmentQuerySet, limit: int) -> list[Installment]:
     """The first of them that nobody else has locked, locked with their orders."""
     locked = installments.select_related("order").select_for_update(
         of=("order", "self"), skip_locked=True
@@ -152,11 +147,36 @@ def apply(
     events.publish(told, by=by, now=now)
 
 
-def settle_late(*, limit: int, customer: WalletKey | None = None, by: Actor, now: datetime) -> int:
-    """Late installments whose orders ask for it (`auto_apply`) and that a wallet covers alone are
-    paid, the longest due first; returns how many.
+def coverable(customer: WalletKey | None = None) -> InstallmentQuerySet:
+    """Late installments of active orders that ask for it (`auto_apply`), of one customer or of all,
+    each of which its wallet covers alone; the longest due first.
     """
-    late = claim(_covered(customer), limit=limit)
+    wallet = Wallet.objects.filter(
+        partner_id=OuterRef("partner_id"),
+        customer_id=OuterRef("order__customer_id"),
+        currency=OuterRef("order__currency"),
+        is_active=True,
+        balance__gte=F("held") + OuterRef("amount") + OuterRef("late_fee"),
+    )
+    late = Installment.objects.filter(
+        Exists(wallet), status__in=LATE, order__in=_settling(customer)
+    )
+    return late.order_by("due_at", "id")
+
+
+def _settling(customer: WalletKey | None) -> OrderQuerySet:
+    """Past due, for only of those anything is late."""
+    orders = InstallmentOrder.objects.filter(
+        status=OrderStatus.ACTIVE, past_due=True, auto_apply=True
+    )
+    if customer:
+        partner_id, customer_id = customer
+        orders = orders.filter(partner_id=partner_id, customer_id=customer_id)
+    return orders
+
+
+def settle(late: Sequence[Installment], *, by: Actor, now: datetime) -> int:
+    """Those of the claimed that wallets cover, one after the other, are paid; returns how many."""
     planned = [planned_charge([installment], by=by, now=now) for installment in late]
     wallets = ledger.lock(deciding.wallet_keys(planned))
     available = {
@@ -176,21 +196,14 @@ def settle_late(*, limit: int, customer: WalletKey | None = None, by: Actor, now
     return len(paid)
 
 
-def _covered(customer: WalletKey | None) -> InstallmentQuerySet:
-    wallet = Wallet.objects.filter(
-        partner_id=OuterRef("partner_id"),
-        customer_id=OuterRef("order__customer_id"),
-        currency=OuterRef("order__currency"),
-        is_active=True,
-        balance__gte=F("held") + OuterRef("amount") + OuterRef("late_fee"),
-    )
-    late = Installment.objects.filter(
-        Exists(wallet), status__in=LATE, order__status=OrderStatus.ACTIVE, order__auto_apply=True
-    )
-    if customer:
-        partner_id, customer_id = customer
-        late = late.filter(order__partner_id=partner_id, order__customer_id=customer_id)
-    return late.order_by("due_at", "id")
+def wallet_keys(partner_id: UUID, customer_id: str, shares: object) -> set[WalletKey]:
+    """Whose wallets a charge of such a row takes from and gives to, as far as it can be read."""
+    named = [share.get("recipient") for share in _dicts(shares)]
+    return {(partner_id, name) for name in [customer_id, *named] if isinstance(name, str)}
+
+
+def _dicts(value: object) -> list[dict[str, object]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def _follow(installment: Installment, charged: Charge, now: datetime) -> str | None:

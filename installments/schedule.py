@@ -89,6 +89,13 @@ def moment(day: date, hour: int, zone: str) -> datetime:
     return datetime.combine(day, time(hour), _zone(zone)).astimezone(UTC)
 
 
+def nearest(at: datetime, hour: int, zone: str) -> datetime:
+    """The instant of that local hour, on any day, that is nearest to `at`."""
+    day = local_date(at, zone)
+    hours = [moment(day + timedelta(days=days), hour, zone) for days in (-1, 0, 1)]
+    return min(hours, key=lambda each: abs(each - at))
+
+
 @cache
 def zones() -> set[str]:
     """Every IANA time zone; not the names that stand for this machine's, or for none."""

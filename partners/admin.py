@@ -15,7 +15,7 @@ from unfold.admin import TabularInline
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from partners import access, services
-from partners.models import ALL_SCOPES, ApiKey, Partner, Scope, TaskLease
+from partners.models import ALL_SCOPES, ApiKey, Partner, Quarantined, Scope, TaskLease
 from partners.staff import (
     BY_PARTNER,
     BY_PERIOD,
@@ -30,6 +30,7 @@ from partners.staff import (
     RowAdmin,
     badge,
     column,
+    line,
     link,
 )
 
@@ -165,3 +166,44 @@ class TaskLeaseAdmin(ReadOnlyAdmin):
     ordering = ["name"]
     id_fields = []
     fields = ["name", "holder", "started_at", "expires_at", "is_wanted"]
+
+
+QUARANTINE_STATES = {"works again": SUCCESS, "rests": WARNING, "set aside": DANGER}
+SET_ASIDE = Q(set_aside_at__isnull=False)
+
+
+def quarantine_state(row: Quarantined) -> SafeString:
+    if row.set_aside_at:
+        return badge("set aside", QUARANTINE_STATES)
+    return badge("rests" if row.failures else "works again", QUARANTINE_STATES)
+
+
+class QuarantineState(CaseFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def cases(self) -> dict[str, Q]:
+        return {
+            "set aside": SET_ASIDE,
+            "rests": Q(set_aside_at=None, failures__gt=0),
+            "works again": Q(failures=0),
+        }
+
+
+@admin.register(Quarantined)
+class QuarantinedAdmin(ReadOnlyAdmin):
+    """Rows that sweeps leave out, and why."""
+
+    ROW = column("row", lambda row: link(row.model, row.row_id))
+    KIND = column("kind of row", lambda row: row.model, ordering="model")
+    STATE = column("state", quarantine_state)
+    list_display = [
+        "work", PARTNER, KIND, ROW, STATE, "failures", line("reason"), "since", "rests_until",
+    ]  # fmt: skip
+    list_filter = [QuarantineState, "work", BY_PARTNER]
+    search_fields = ["reason"]
+    id_fields = ["id", "row_id"]
+    fields = [
+        "id", "partner", "work", KIND, ROW, STATE, "failures", "reason", "since", "failed_at",
+        "rests_until", "set_aside_at",
+    ]  # fmt: skip

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self, TypeVar
 from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MinValueValidator
 from django.db import models
+from django.db.models import Q
 from uuid_utils.compat import uuid7
 
 
@@ -95,3 +96,56 @@ class TaskLease(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+TRIES = 5
+"""A row that broke the work on it so often is set aside."""
+LONGEST_REST = timedelta(hours=2)
+
+
+class QuarantineQuerySet(models.QuerySet["Quarantined"]):
+    def resting(self, now: datetime) -> Self:
+        """Those that are left alone at that moment. Nobody rests longer than LONGEST_REST but who
+        waits for a person: an end beyond that was set by a clock that was wrong.
+        """
+        return self.filter(
+            Q(rests_until=None) | Q(rests_until__gt=now, rests_until__lte=now + LONGEST_REST)
+        )
+
+
+class Quarantined(models.Model):
+    """A row that broke the work on it: it rests, longer after each failure, so that all others are
+    worked off, and is set aside after TRIES. Without failures: the work on it went well since, or
+    a person asked to try it again.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    partner = models.ForeignKey(Partner, on_delete=models.PROTECT)
+    work = models.CharField(max_length=40, help_text="What was to be done to the row.")
+    model = models.CharField(max_length=60, help_text="What kind of row it is.")
+    row_id = models.UUIDField()
+    failures = models.PositiveSmallIntegerField(help_text="In a row.")
+    reason = models.CharField(max_length=300, help_text="Of the last failure.")
+    since = models.DateTimeField(help_text="The first of these failures.")
+    failed_at = models.DateTimeField(help_text="The last of them.")
+    rests_until = models.DateTimeField(
+        null=True, help_text="It is not tried before; empty: until somebody asks for it."
+    )
+    set_aside_at = models.DateTimeField(null=True)
+
+    objects = QuarantineQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name = "quarantined row"
+        constraints = [
+            models.UniqueConstraint(fields=["row_id", "work"], name="partners_quarantined_row"),
+            models.CheckConstraint(
+                condition=Q(set_aside_at=None, failures__lt=TRIES, rests_until__isnull=False)
+                | Q(set_aside_at__isnull=False, failures__gte=TRIES),
+                name="partners_quarantined_set_aside",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.work}: {self.model} {self.row_id}"

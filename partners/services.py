@@ -1,4 +1,4 @@
-"""Doors: partners and their keys."""
+"""Doors: partners and their keys; rows that are set aside."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from partners import access, secrets
-from partners.models import ALL_SCOPES, ApiKey, Partner
+from partners.models import ALL_SCOPES, ApiKey, Partner, Quarantined
 
 ROTATION = timedelta(hours=24)
 """How long a key still opens after another one took over."""
@@ -123,3 +123,11 @@ def revoke_api_key(*, api_key: ApiKey, now: datetime) -> None:
     with transaction.atomic(durable=True):
         ApiKey.objects.filter(id=api_key.id, revoked_at=None).update(revoked_at=now)
     access.forget_all()
+
+
+def try_again(*, quarantined_id: UUID, now: datetime) -> None:
+    """The row is worked on again by the next run, with all tries before it."""
+    with transaction.atomic(durable=True):
+        Quarantined.objects.filter(id=quarantined_id).update(
+            failures=0, rests_until=now, set_aside_at=None
+        )

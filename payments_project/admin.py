@@ -72,6 +72,7 @@ PAGES: dict[str, list[tuple[str, str, str]]] = {
     ],
     "Operation": [
         ("Sweeps", "mop", "installments.sweep"),
+        ("Quarantine", "front_hand", "partners.quarantined"),
         ("Running tasks", "pending_actions", "partners.tasklease"),
         ("Periodic tasks", "schedule", "django_celery_beat.periodictask"),
         ("Intervals", "timer", "django_celery_beat.intervalschedule"),

@@ -11,6 +11,8 @@ from django.http import HttpRequest
 from charges.admin.columns import NEEDS_REVIEW
 from charges.admin.refunds import ANSWER_NEEDED
 from charges.models import Charge, Dispute, Refund
+from partners.admin import SET_ASIDE
+from partners.models import Quarantined
 from partners.staff import address, may_see
 from staff.models import Approval
 from webhooks.admin import DISABLED_BY_US
@@ -68,6 +70,7 @@ CONCERNS = [
         DISABLED_BY_US,
         "state=disabled+by+us",
     ),
+    Concern("Rows that sweeps set aside", Quarantined, SET_ASIDE, "state=set+aside"),
 ]
 
 

@@ -26,12 +26,14 @@ NETTED_FROM = (Kind.CREDIT, Kind.CHARGE)
 
 WALLET_COLUMNS = rows.columns(Wallet)
 
-LOCK = f"""
+FIND = f"""
 SELECT {", ".join(f"w.{column}" for column in WALLET_COLUMNS)} FROM wallets_wallet w
 JOIN (SELECT * FROM json_to_recordset(%s) AS x (partner_id uuid, customer_id text) LIMIT %s) k
     ON w.partner_id = k.partner_id AND w.customer_id = k.customer_id
-ORDER BY w.id FOR UPDATE OF w
+ORDER BY w.id
 """
+LOCK = f"{FIND} FOR UPDATE OF w"
+LOCK_FREE = f"{LOCK} SKIP LOCKED"
 
 POST = f"""
 WITH moved AS (
@@ -85,13 +87,21 @@ POSTED = [name for name in Posting.__dataclass_fields__ if name != "lines"]
 
 def lock(keys: Iterable[WalletKey]) -> dict[WalletKey, Wallet]:
     """The wallets there are, locked in primary-key order and read after the lock."""
+    return _find(LOCK, keys)
+
+
+def held_by_others(keys: Iterable[WalletKey]) -> set[WalletKey]:
+    """Those whose wallets somebody else has locked at this moment; the others are locked."""
+    wanted = list(keys)
+    return _find(FIND, wanted).keys() - _find(LOCK_FREE, wanted).keys()
+
+
+def _find(sql: str, keys: Iterable[WalletKey]) -> dict[WalletKey, Wallet]:
     wanted = [{"partner_id": p, "customer_id": c} for p, c in dict.fromkeys(keys)]
     with connection.cursor() as cursor:
-        cursor.execute(LOCK, [rows.encode(wanted), len(wanted)])
-        locked = [
-            Wallet.from_db(connection.alias, WALLET_COLUMNS, row) for row in cursor.fetchall()
-        ]
-    return {(wallet.partner_id, wallet.customer_id): wallet for wallet in locked}
+        cursor.execute(sql, [rows.encode(wanted), len(wanted)])
+        found = [Wallet.from_db(connection.alias, WALLET_COLUMNS, row) for row in cursor.fetchall()]
+    return {(wallet.partner_id, wallet.customer_id): wallet for wallet in found}
 
 
 def post(

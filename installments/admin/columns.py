@@ -145,7 +145,8 @@ def _words(changed: dict[str, Any]) -> Iterator[str]:
 
 
 def freshness(sweep: Sweep) -> SafeString:
-    is_fresh = timezone.now() - sweep.finished_at <= settings.SWEEP_STALE_AFTER
+    alive_at = sweep.alive_at
+    is_fresh = alive_at is not None and timezone.now() - alive_at <= settings.SWEEP_STALE_AFTER
     return badge("fresh" if is_fresh else "stale", {"fresh": SUCCESS, "stale": DANGER})
 
 

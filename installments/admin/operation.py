@@ -52,14 +52,22 @@ class CollectionPolicyAdmin(RowAdmin):
         return ["partner"] if obj else []
 
 
+def took(sweep: Sweep) -> str | None:
+    """The last run that ended."""
+    if sweep.finished_at is None:
+        return None
+    return f"{(sweep.finished_at - sweep.started_at).total_seconds():,.1f} s"
+
+
 @admin.register(Sweep)
 class SweepAdmin(ReadOnlyAdmin):
     STATE = column("state", freshness)
-    TOOK = column(
-        "took", lambda sweep: f"{(sweep.finished_at - sweep.started_at).total_seconds():,.1f} s"
-    )
+    TOOK = column("took", took)
     list_display = ["name", STATE, "finished_at", TOOK, "collected"]
     list_select_related = ()
     ordering = ["name"]
     id_fields = []
-    fields = ["name", STATE, "started_at", "finished_at", TOOK, "collected"]
+    fields = [
+        "name", STATE, "started_at", "progressed_at", "finished_at", TOOK, "collected",
+        "dates_kept_at",
+    ]  # fmt: skip

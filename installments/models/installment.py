@@ -116,7 +116,7 @@ class Installment(models.Model):
             ),
             models.Index(
                 fields=["overdue_from"],
-                condition=Q(status=T.PENDING),
+                condition=Q(status=T.PENDING, next_attempt_at__isnull=False),
                 name="installments_becoming_overdue",
             ),
             models.Index(
@@ -126,7 +126,9 @@ class Installment(models.Model):
             ),
             models.Index(
                 fields=["late_fee_from"],
-                condition=Q(status__in=LATE, late_fee_from__isnull=False),
+                condition=Q(
+                    status=T.OVERDUE, next_attempt_at__isnull=False, late_fee_from__isnull=False
+                ),
                 name="installments_owing_late_fees",
             ),
             models.Index(fields=["due_at"], condition=Q(status__in=LATE), name="installments_late"),

@@ -171,6 +171,11 @@ class InstallmentOrder(models.Model):
                 condition=Q(default_at__isnull=False, status=OrderStatus.ACTIVE),
                 name="installments_order_default",
             ),
+            models.Index(
+                fields=["partner", "customer_id"],
+                condition=Q(status=OrderStatus.ACTIVE, past_due=True, auto_apply=True),
+                name="installments_order_settling",
+            ),
         ]
 
     def __str__(self) -> str:

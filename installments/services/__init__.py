@@ -27,7 +27,14 @@ from installments.services.living import (
 )
 from installments.services.locking import ChargeInProgress, InvalidTransition
 from installments.services.paying import pay_off, process_installment, rehearse_payment, settle_late
-from installments.services.sweeping import Swept, expect, let_time_pass, record_sweep, sweep
+from installments.services.sweeping import (
+    Swept,
+    expect,
+    let_time_pass,
+    record_progress,
+    record_sweep,
+    sweep,
+)
 
 __all__ = [
     "REOPENABLE",
@@ -51,6 +58,7 @@ __all__ = [
     "pay_off",
     "preview",
     "process_installment",
+    "record_progress",
     "record_sweep",
     "rehearse_payment",
     "rehearse_reinstatement",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from charges import collection as charge_collection
 from charges import deciding
@@ -20,6 +23,7 @@ from installments.models import (
     InstallmentStatus,
     OrderStatus,
 )
+from installments.services.isolating import Work, work_off
 from installments.services.locking import (
     ChargeInProgress,
     check,
@@ -33,7 +37,7 @@ from wallets.models import LedgerEntry
 from wallets.services import rehearsal
 
 CHARGEABLE = (OrderStatus.ACTIVE, OrderStatus.DEFAULTED)
-CHUNK = 500
+SETTLED = "settled"
 
 
 def process_installment(*, installment_id: UUID, by: Actor, now: datetime) -> Installment:
@@ -89,13 +93,23 @@ def settle_late(*, customer: WalletKey | None = None, by: Actor, now: datetime) 
     wallets cover them alone; returns how many were. Wallets ask for it when money came in
     (settings.WALLET_CREDITED).
     """
-    total = 0
-    while True:
-        with transaction.atomic(durable=True):
-            paid = collection.settle_late(limit=CHUNK, customer=customer, by=by, now=now)
-        total += paid
-        if not paid:
-            return total
+    return sum(chunk[SETTLED] for chunk in work_off(settling(customer, by, now), now=now))
+
+
+def settling(customer: WalletKey | None, by: Actor, now: datetime) -> Work:
+    """Paying late parts from wallets alone."""
+
+    def settle(late: Sequence[Installment]) -> Counter[str]:
+        return Counter({SETTLED: collection.settle(late, by=by, now=now)})
+
+    parts = collection.coverable(customer)
+    return Work("settle", parts, collection.claim, settle, wallets_of_parts)
+
+
+def wallets_of_parts(parts: QuerySet[Any]) -> dict[UUID, set[WalletKey]]:
+    """Whose wallets charges of these parts would need."""
+    found = parts.values_list("pk", "partner_id", "order__customer_id", "split_shares")
+    return {pk: collection.wallet_keys(*of_charge) for pk, *of_charge in found}
 
 
 def _chargeable(part: Installment) -> Installment:

@@ -19,6 +19,7 @@ TEN_PERCENT = [{"recipient": "bob", "percentage": "10"}]
 @pytest.mark.parametrize("split", [[], TEN_PERCENT])
 def test_a_chunk_costs_the_same_statements_for_1_10_and_200_parts(agree, wallet, split):
     wallet("bob")
+    stories.sweep(at("12-01"))  # the first run of a day compares clocks
     costs = []
     for count in (1, 10, 200):
         customer = f"c{count}"
@@ -34,6 +35,7 @@ def test_a_chunk_costs_the_same_statements_for_1_10_and_200_parts(agree, wallet,
 
 
 def test_many_wallets_cost_the_statements_of_one(agree, wallet):
+    stories.sweep(at("12-01"))  # the first run of a day compares clocks
     costs = []
     for count in (1, 12):
         for number in range(count):

@@ -9,9 +9,13 @@ from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler
 
+from installments import services
+from installments.as_of import AsOf
 from installments.models import Sweep
+from installments.services import isolating
 from installments.tasks import sweep
-from installments.tests.stories import VISA, parts, statuses
+from installments.tests import stories
+from installments.tests.stories import VISA, at, daily, parts, statuses
 from payments_project.celery import app
 
 ONE = parts((5000, "03-01"))
@@ -82,3 +86,26 @@ def test_every_sweep_of_the_settings_is_a_task():
     app.loader.import_default_modules()
 
     assert set(settings.SWEEPS) <= set(app.tasks)
+
+
+def test_each_chunk_of_a_sweep_is_recorded_as_progress(agree, wallet, monkeypatch):
+    wallet("ada", 5000)
+    agree("ada", daily(12))
+    monkeypatch.setattr(isolating, "CHUNK", 5)
+    seen = []
+
+    stories.sweep(at("12-01"), progress=lambda _: seen.append(Sweep.objects.first()))
+
+    times = [row and row.progressed_at for row in seen]
+    assert times[0] is None
+    assert times[1] < times[2]
+    assert Sweep.objects.get().finished_at is None
+
+
+def test_a_look_from_another_moment_is_no_progress(agree, wallet):
+    wallet("ada", 5000)
+    agree("ada", daily(12))
+
+    services.sweep(as_of=AsOf(at("12-01")), by=stories.BY, now=at("12-02"))
+
+    assert not Sweep.objects.exists()

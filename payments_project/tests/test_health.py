@@ -139,3 +139,16 @@ def test_what_is_degraded_is_logged_for_an_alarm(committed):
 
     (line,) = [line for line in lines if line["event"] == "health.degraded"]
     assert (line["log_level"], "no sweep" in line["sweep"]) == ("warning", True)
+
+
+def test_a_catch_up_of_hours_is_ready(committed, now):
+    services.record_progress(started_at=now - timedelta(hours=3))
+
+    assert ready()[0] == 200
+
+
+def test_a_catch_up_that_got_stuck_is_not_ready(committed, now):
+    services.record_progress(started_at=now - timedelta(hours=3))
+    Sweep.objects.update(progressed_at=now - timedelta(minutes=6))
+
+    assert "36" in ready()[1]["checks"]["sweep"]

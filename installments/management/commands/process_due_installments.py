@@ -47,13 +47,13 @@ class Command(BaseCommand):
     def handle(
         self, *, as_of: str | None, dry_run: bool, order: UUID | None, limit: int | None, **_: Any
     ) -> None:
-        at = _as_of(as_of)
+        by, started_at = actors.command("process_due_installments"), timezone.now()
+        at = AsOf(started_at) if as_of is None else _as_of(as_of)
         if order and not InstallmentOrder.objects.filter(id=order).exists():
             raise CommandError(f"There is no order {order}.")
         if dry_run:
             self._show(at, order, limit)
             return
-        by, started_at = actors.command("process_due_installments"), timezone.now()
         due = _due(at, order, limit).count()
         with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
             bar = progress.add_task("Installments", total=due)
@@ -76,7 +76,7 @@ class Command(BaseCommand):
             f"{swept.processing} sent to cards, {swept.failed} failed; "
             f"{swept.reminded} announced, {swept.overdue} became overdue, "
             f"{swept.late_fees} late fees, {swept.settled} settled from credits, "
-            f"{swept.defaulted} orders defaulted."
+            f"{swept.defaulted} orders defaulted; {swept.resting} rest after a failure."
         )
 
     def _show(self, at: AsOf, order: UUID | None, limit: int | None) -> None:
@@ -124,9 +124,7 @@ def _said(at: AsOf) -> str:
     return f"the end of {at.day}" if at.day else f"{at.moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _as_of(text: str | None) -> AsOf:
-    if text is None:
-        return AsOf(timezone.now())
+def _as_of(text: str) -> AsOf:
     try:
         return AsOf.read(text)
     except (ValueError, OverflowError) as error:
