@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -69,7 +70,7 @@ def count(
     for them, or, when what was in the way may pass by itself, tried once every LONGEST_REST.
     """
     found = model._base_manager.filter(pk__in=ids).values("partner_id", row_id=F("pk"))
-    values = {
+    values: dict[str, Any] = {
         "work": work, "model": model._meta.model_name, "reason": reason[:300], "now": now,
         "rows": rows.encode(found), "rests": RESTS, "tries": TRIES, "longest": LONGEST_REST,
         "last_rest": LONGEST_REST if is_passing else None,
@@ -80,6 +81,11 @@ def count(
 
 def clear(work: str, ids: Collection[UUID], *, now: datetime) -> None:
     """The work on these rows went well: earlier failures of theirs are past."""
-    values = {"work": work, "ids": list(map(str, ids)), "now": now, "remembered": REMEMBERED}
+    values: dict[str, Any] = {
+        "work": work,
+        "ids": list(map(str, ids)),
+        "now": now,
+        "remembered": REMEMBERED,
+    }
     with connection.cursor() as cursor:
         cursor.execute(CLEAR, values)
