@@ -54,7 +54,7 @@ class Work:
 
     name: str
     rows: QuerySet[Any]
-    claim: Callable[[QuerySet[Any], int], Sequence[Any]]
+    claim: Callable[[Any, int], Sequence[Any]]
     do: Callable[[Sequence[Any]], Counter[str]]
     wallets: Callable[[QuerySet[Any]], dict[UUID, set[WalletKey]]]
 
