@@ -20,7 +20,11 @@ from wsgiref.types import WSGIApplication, WSGIEnvironment
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
-from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope
+from granian.rsgi import (
+    HTTPProtocol,  # type: ignore[attr-defined]  # exported, but not in mypy's sense
+    ProtocolClosed,  # type: ignore[attr-defined]
+    Scope,
+)
 
 from payments_project import bodies
 
