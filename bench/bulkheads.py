@@ -118,8 +118,8 @@ class Product:
             asked = time.monotonic()
             assert session.get(f"{self.url}/health", timeout=120).status_code == 200
             seen.health.append(time.monotonic() - asked)
-            swept = Sweep.objects.get(name="installments").finished_at
-            seen.sweep_ages.append((timezone.now() - swept).total_seconds())
+            swept = Sweep.objects.get(name="installments").alive_at
+            seen.sweep_ages.append((timezone.now() - (swept or since)).total_seconds())
             time.sleep(max(0.0, 1 - (time.monotonic() - began)))
         fresh = Delivery.objects.filter(endpoint=endpoint_id, created_at__gte=since)
         now = timezone.now()

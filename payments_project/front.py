@@ -26,6 +26,7 @@ from granian.rsgi import (
     Scope,
 )
 
+from charges.gateway import limits
 from payments_project import bodies
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "payments_project.settings")
@@ -63,6 +64,8 @@ class Front:
         now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         wanted = OPEN_FILES if most == resource.RLIM_INFINITY else min(OPEN_FILES, most)
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(now, wanted), most))
+        # Half of the threads at most wait for Stripe; what finds no place does not wait for one.
+        limits.places.bound(max(settings.WEB_THREADS // 2, 1), patience=0)
 
     async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:
         body = await _read(scope, protocol)

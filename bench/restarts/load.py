@@ -72,7 +72,7 @@ class Load:
         kind = rng.choice(["credit", "credit", "charge", "charge", "charge", "order"])
         if kind == "credit":
             return Asked(f"/wallets/{customer}/credit", {"amount": amount})
-        card = {"payment_method": rng.choice(["pm_card_visa", "pm_card_visa_chargeDeclined"])}
+        card: dict[str, object] = {"payment_method": rng.choice(["pm_card_visa", "pm_card_visa_chargeDeclined"])}
         body = {"customer_id": customer, "amount": amount, **card}
         if kind == "charge":
             return Asked("/charges", body)

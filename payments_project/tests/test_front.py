@@ -32,7 +32,7 @@ SECONDS = 5.0
 
 
 @pytest.fixture
-def open_idle(web) -> Iterator:
+def open_idle(web):
     """`open_idle(text)`: one more connection on which only the text was sent."""
     with ExitStack() as stack:
 
