@@ -36,8 +36,9 @@ def main() -> None:
     )
     parser.add_argument("--events", type=int, default=500, help="each for eleven endpoints")
     parser.add_argument("--rows", type=int, default=1_000_000, help="charges, with --only pages")
+    parser.add_argument("--ended", type=int, default=160_000, help="orders, with --only aging")
     parser.add_argument(
-        "--only", choices=["charges", "due", "webhooks", "pages", "soak", "bulkheads"]
+        "--only", choices=["charges", "due", "aging", "webhooks", "pages", "soak", "bulkheads"]
     )
     parser.add_argument("--seed", type=int, help="of the soak; a fresh one is printed")
     parser.add_argument("--customers", type=int, default=500)
@@ -73,7 +74,7 @@ def _measure(options: argparse.Namespace, sandbox: Sandbox) -> None:
     import django
 
     django.setup()
-    from bench import bulkheads, charges, due, pages, soak, webhooks
+    from bench import aging, bulkheads, charges, due, pages, soak, webhooks
 
     if options.only in (None, "charges"):
         charges.measure(seconds=options.seconds, customers=options.customers)
@@ -82,6 +83,8 @@ def _measure(options: argparse.Namespace, sandbox: Sandbox) -> None:
             due.measure(count=count, customers=options.customers)
     if options.only in (None, "webhooks"):
         webhooks.measure(count=options.events)
+    if options.only == "aging":
+        aging.measure(closed=options.ended, customers=options.customers)
     if options.only == "pages":
         pages.measure(count=options.rows)
     if options.only == "bulkheads":
