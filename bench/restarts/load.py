@@ -72,8 +72,8 @@ class Load:
         kind = rng.choice(["credit", "credit", "charge", "charge", "charge", "order"])
         if kind == "credit":
             return Asked(f"/wallets/{customer}/credit", {"amount": amount})
-        card: dict[str, object] = {"payment_method": rng.choice(["pm_card_visa", "pm_card_visa_chargeDeclined"])}
-        body = {"customer_id": customer, "amount": amount, **card}
+        card = {"payment_method": rng.choice(["pm_card_visa", "pm_card_visa_chargeDeclined"])}
+        body: dict[str, object] = {"customer_id": customer, "amount": amount, **card}
         if kind == "charge":
             return Asked("/charges", body)
         more = {"amount": "60.00", "installment_count": 3, "payment_method": "pm_card_visa"}

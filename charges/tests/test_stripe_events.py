@@ -10,11 +10,12 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
 from django.core.wsgi import get_wsgi_application
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 
 from charges import services
 from charges.models import Charge, ProcessorEvent
+from charges.services import inbound
 from charges.tests.steps import (
     CARD,
     DECLINED,
@@ -165,6 +166,16 @@ def test_four_workers_at_once_settle_once(waiting, now):
 
     assert end_of(waiting["id"]) == paid(7000)
     assert not ProcessorEvent.objects.filter(processed_at=None).exists()
+
+
+def test_an_event_that_somebody_works_on_is_stepped_over(waiting, now):
+    receive(*succeeded(waiting), now)
+
+    with transaction.atomic():
+        ProcessorEvent.objects.select_for_update().get(processed_at=None)
+        found = race(lambda: inbound.claim_next(now))
+
+    assert found == [None]
 
 
 def test_callbacks_out_of_order_end_the_same(waiting, now):

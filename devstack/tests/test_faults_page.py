@@ -12,6 +12,7 @@ PAGE = (CHECKOUT / "docs" / "faults.md").read_text()
 ROWS = [line for line in PAGE.splitlines() if line.startswith("| ") and not line.endswith("test |")]
 NAMED = sorted(set(re.findall(r"`([\w/]+\.py)::(\w+)`", PAGE)))
 LEAST = 40
+BY_HAND = "`python -m bench.restarts`"
 
 
 @cache
@@ -27,8 +28,10 @@ def test_a_named_test_exists(file: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row.split("|")[1].strip() for row in ROWS])
-def test_each_fault_names_a_test(row: str) -> None:
-    assert "::test_" in row.split("|")[-2]
+def test_each_fault_names_its_proof(row: str) -> None:
+    proof = row.split("|")[-2]
+
+    assert "::test_" in proof or BY_HAND in proof
 
 
 def test_the_table_is_there() -> None:
