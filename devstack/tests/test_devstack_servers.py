@@ -75,17 +75,11 @@ def test_postgres_recovers_from_a_kill(data: Postgres, running: Process) -> None
     running.wait_until(data.is_ready, 30)
 
 
-def backend_of(connection: "psycopg2.extensions.connection") -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid()")
-        return int(cursor.fetchone()[0])
-
-
 def test_a_child_that_outlived_its_killed_server_is_ended_first(
     data: Postgres, running: Process
 ) -> None:
     with closing(psycopg2.connect(data.url("postgres"))) as connection:
-        child = backend_of(connection)
+        child = connection.info.backend_pid
         os.kill(child, signal.SIGSTOP)  # so that it misses the end of its server
         running.end_group()
 
