@@ -21,8 +21,8 @@ from webhooks.delivery import Outcome
 from webhooks.models import Endpoint
 
 BATCH = 64
-QUICK = 0.5
-"""Seconds for a batch: after one that took less the next is twice as large, else half as large."""
+WORTH = 2.0
+"""Seconds of sending that a batch should hold, by what the POSTs of the one before it took."""
 IN_FLIGHT = 8
 PER_PLACE = 16
 """Successes in a row after which one more POST may be in flight."""
@@ -81,8 +81,12 @@ class Drain:
         self.tried += len(self._outcomes)
         untried = [claim for claim, _ in self._queue]
         await self.ask(_record, self.endpoint_id, self._outcomes, untried)
-        is_quick = time.monotonic() - began < QUICK
-        self._size = min(2 * self._size, BATCH) if is_quick else max(self._size // 2, 1)
+        self._size = self._next_size(places)
+
+    def _next_size(self, places: int) -> int:
+        took = sum(outcome.answer.duration_ms for outcome in self._outcomes) / 1000
+        each = max(took / max(len(self._outcomes), 1), 0.001)
+        return max(min(2 * self._size, BATCH, int(places * WORTH / each)), 1)
 
     async def _send_on(self, endpoint: Endpoint, until: float) -> None:
         """Sends one after the other while others of the same batch are in flight."""

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 from partners.models import Partner
 from webhooks import events, services
-from webhooks.models import Delivery, Event
+from webhooks.models import Delivery, Endpoint, Event
 from webhooks.tests.conftest import BY
 
 NOWHERE = "http://127.0.0.1:9/hook"
@@ -175,7 +175,7 @@ def test_operator_endpoints_are_exactly_those_of_the_setting(committed, settings
 
     services.sync_operator_endpoints()
 
-    rows = services.Endpoint.objects.filter(partner=None, is_active=True)
+    rows = Endpoint.objects.filter(partner=None, is_active=True)
     assert sorted(row.url for row in rows) == settings.WEBHOOK_URLS
 
 
@@ -184,7 +184,7 @@ def test_an_operator_endpoint_that_comes_back_is_active_again(committed, setting
         settings.WEBHOOK_URLS = urls
         services.sync_operator_endpoints()
 
-    endpoint = services.Endpoint.objects.get()
+    endpoint = Endpoint.objects.get()
     assert (endpoint.is_active, endpoint.disabled_reason) == (True, "")
 
 
