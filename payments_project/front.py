@@ -20,11 +20,9 @@ from wsgiref.types import WSGIApplication, WSGIEnvironment
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
-from granian.rsgi import (
-    HTTPProtocol,  # type: ignore[attr-defined]  # exported, but not in mypy's sense
-    ProtocolClosed,  # type: ignore[attr-defined]
-    Scope,
-)
+from granian._granian import RSGIHTTPProtocol as HTTPProtocol
+from granian._granian import RSGIProtocolClosed as ProtocolClosed
+from granian.rsgi import Scope
 
 from charges.gateway import limits
 from payments_project import bodies

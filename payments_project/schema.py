@@ -24,7 +24,8 @@ class SchemaView(SpectacularAPIView):
         content, etag = document()
         response = HttpResponse(content, content_type=OpenApiYamlRenderer.media_type)
         response["ETag"] = etag
-        response["Content-Disposition"] = f'inline; filename="{self._get_filename(request, None)}"'
+        name = self._get_filename(request, None)  # type: ignore[no-untyped-call]
+        response["Content-Disposition"] = f'inline; filename="{name}"'
         patch_cache_control(response, public=True, max_age=SECONDS)
         return get_conditional_response(request._request, etag=etag, response=response) or response
 
@@ -33,5 +34,6 @@ class SchemaView(SpectacularAPIView):
 def document() -> tuple[bytes, str]:
     """(the document, its ETag), without the names of a host."""
     schema = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
-    content = bytes(OpenApiYamlRenderer().render(schema, OpenApiYamlRenderer.media_type, {}))
+    renderer = OpenApiYamlRenderer()
+    content = bytes(renderer.render(schema, renderer.media_type, {}))  # type: ignore[no-untyped-call]
     return content, f'"{sha256(content).hexdigest()[:32]}"'

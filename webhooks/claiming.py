@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
@@ -100,7 +100,7 @@ class Owed(NamedTuple):
 
 def due_endpoints(now: datetime, *, but: Sequence[UUID] = ()) -> list[tuple[UUID, bool]]:
     """Endpoints with something due, and whether they fail; without those named."""
-    values = {"now": now, "longest": LONGEST_REST, "but": [str(id_) for id_ in but]}
+    values: Any = {"now": now, "longest": LONGEST_REST, "but": [str(id_) for id_ in but]}
     with connection.cursor() as cursor:
         cursor.execute(DUE_ENDPOINTS, values)
         return list(cursor.fetchall())
@@ -108,7 +108,7 @@ def due_endpoints(now: datetime, *, but: Sequence[UUID] = ()) -> list[tuple[UUID
 
 def claim(endpoint_id: UUID, room: int, now: datetime) -> list[Claim]:
     """The endpoint's longest-due deliveries, at most so many, ours for LEASE; oldest first."""
-    values = {"endpoint": endpoint_id, "room": room, "now": now, "until": now + LEASE}
+    values: Any = {"endpoint": endpoint_id, "room": room, "now": now, "until": now + LEASE}
     with connection.cursor() as cursor:
         cursor.execute(CLAIM, values)
         return sorted(Claim(*row) for row in cursor.fetchall())
@@ -132,6 +132,7 @@ def read(claims: Sequence[Claim]) -> dict[UUID, Owed]:
 
 def retrieve(now: datetime) -> int:
     """What was put off under a clock that was ahead is due; returns how many."""
+    values: Any = {"now": now, "lease": LEASE, "longest": LONGEST_WAIT}
     with connection.cursor() as cursor:
-        cursor.execute(RETRIEVE, {"now": now, "lease": LEASE, "longest": LONGEST_WAIT})
+        cursor.execute(RETRIEVE, values)
         return int(cursor.rowcount)

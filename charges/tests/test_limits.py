@@ -60,7 +60,7 @@ class _Elsewhere:
 
 @pytest.fixture
 def nudged(monkeypatch):
-    tasks: list[str] = []
+    tasks = []
     monkeypatch.setattr(broker, "nudge", tasks.append)
     return tasks
 

@@ -19,7 +19,7 @@ TASK = "tests.task"
 @pytest.fixture
 def sent(committed, monkeypatch):
     """The tasks that workers were asked to run."""
-    tasks: list[str] = []
+    tasks = []
     monkeypatch.setattr(broker.current_app, "send_task", lambda task, **_: tasks.append(task))
     return tasks
 

@@ -27,6 +27,7 @@ INTERNAL = {
     "wallets.money.AmountPrecision": "minor_units makes it a field error",
     "charges.card_money.Inexpressible": "the gateway makes it Refused, or NotUnderstood",
     "charges.splits.InvalidPercentage": "InstructionBody makes it a field error",
+    "charges.gateway.client.NoRoom": "charges.services leaves it to a worker, or ProcessorAway",
     "charges.gateway.client.OutcomeUnknown": "charges.services makes it a state",
     "charges.gateway.client.NotExecuted": "charges.services makes it a state",
     "charges.gateway.client.NotUnderstood": "charges.services makes it a state",
