@@ -42,6 +42,7 @@ INTERNAL = {
     "charges.services.reviews.ReviewUnderWay": "staff alone review",
     "charges.services.reviews.EvidenceContradicts": "staff alone review",
     "installments.schedule.PartTooSmall": "planning makes it InvalidSchedule",
+    "webhooks.egress.NotPublic": "registration makes it UrlRefused, a delivery its attempt's error",
 }
 
 
