@@ -259,10 +259,10 @@ def _connections_are_idle(product: Product, _slow: str) -> Iterator[None]:
 
 SCENARIOS: dict[str, list[Harm]] = {
     "alone": [],
+    f"{IDLE} idle connections": [_connections_are_idle],
     f"Stripe takes {HANG_SECONDS} s": [_stripe_hangs],
     f"an endpoint takes {SLOW_SECONDS} s": [_an_endpoint_is_slow],
     "both": [_stripe_hangs, _an_endpoint_is_slow],
-    f"{IDLE} idle connections": [_connections_are_idle],
     f"{DUE_PARTS} parts due by card": [_cards_are_due],
 }
 
