@@ -17,6 +17,12 @@ from payments_project.celery import app
 SWEEP = "installments.sweep"
 
 
+@pytest.fixture(autouse=True, scope="module")
+def every_task():
+    """As in a worker: the modules of tasks are loaded."""
+    app.loader.import_default_modules()
+
+
 @pytest.fixture
 def schedule(committed):
     PeriodicTask.objects.all().delete()
@@ -219,7 +225,6 @@ def test_no_task_takes_an_argument(name):
 
 
 def test_every_task_has_a_lane():
-    app.loader.import_default_modules()
     ours = {name for name in app.tasks if not name.startswith("celery.")}
 
     assert ours == set(project.SWEEPS)
