@@ -29,7 +29,7 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from bench.due import agree
 from bench.fixtures import partner_with_wallets
-from bench.receivers import answer
+from bench.receivers import LATE, serve
 from charges.models import Charge
 from devstack import ports
 from devstack.choices import Ports
@@ -44,7 +44,6 @@ from webhooks.models import Delivery, Endpoint
 
 CUSTOMERS = 50
 SWEEP_EVERY = 5
-SLOW_SECONDS = 8
 OWED = 400
 """Deliveries that the slow endpoint is owed, and charges that wait for a card, at the start."""
 HANG_SECONDS = 14
@@ -221,7 +220,7 @@ def _stripe_hangs(product: Product, _slow: str) -> Iterator[None]:
 
 @contextmanager
 def _an_endpoint_is_slow(product: Product, slow: str) -> Iterator[None]:
-    """It answers 200, each time after SLOW_SECONDS, and is owed more than it can take."""
+    """It answers 200, each time after LATE seconds, and is owed more than it can take."""
     endpoint_id = _subscribe(product.partner, f"{slow}?{uuid4().hex}")
     session = requests.Session()
     for _ in range(OWED):
@@ -261,7 +260,7 @@ SCENARIOS: dict[str, list[Harm]] = {
     "alone": [],
     f"{IDLE} idle connections": [_connections_are_idle],
     f"Stripe takes {HANG_SECONDS} s": [_stripe_hangs],
-    f"an endpoint takes {SLOW_SECONDS} s": [_an_endpoint_is_slow],
+    f"an endpoint takes {LATE:.0f} s": [_an_endpoint_is_slow],
     "both": [_stripe_hangs, _an_endpoint_is_slow],
     f"{DUE_PARTS} parts due by card": [_cards_are_due],
 }
@@ -274,8 +273,8 @@ def _receivers() -> Iterator[tuple[str, str]]:
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     servers = [
-        asyncio.run_coroutine_threadsafe(_serve(seconds), loop).result()
-        for seconds in (0, SLOW_SECONDS)
+        asyncio.run_coroutine_threadsafe(serve("204 No Content", seconds), loop).result()
+        for seconds in (0, LATE)
     ]
     fast, slow = (f"http://127.0.0.1:{s.sockets[0].getsockname()[1]}/hook" for s in servers)
     try:
@@ -283,18 +282,3 @@ def _receivers() -> Iterator[tuple[str, str]]:
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
-
-
-async def _serve(seconds: float) -> asyncio.Server:
-    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while head := await reader.readuntil(b"\r\n\r\n"):
-                lines = head.lower().split(b"\r\n")
-                length = next(line for line in lines if line.startswith(b"content-length:"))
-                await reader.readexactly(int(length.partition(b":")[2]))
-                await asyncio.sleep(seconds)
-                writer.write(answer("204 No Content"))
-        except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
-
-    return await asyncio.start_server(converse, "127.0.0.1", 0)
