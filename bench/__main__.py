@@ -54,7 +54,7 @@ def main() -> None:
         }
         _create_database(os.environ["DATABASE_URL"])
         subprocess.run([sys.executable, "manage.py", "migrate", "-v", "0"], check=True)
-        _measure(options, sandbox)
+        _measure(options, sandbox, servers)
     finally:
         sandbox.stop()
         servers.stop()
@@ -70,11 +70,12 @@ def _create_database(url: str) -> None:
     connection.close()
 
 
-def _measure(options: argparse.Namespace, sandbox: Sandbox) -> None:
+def _measure(options: argparse.Namespace, sandbox: Sandbox, servers: Servers) -> None:
     import django
 
     django.setup()
-    from bench import aging, bulkheads, charges, due, pages, soak, webhooks
+    from bench import aging, bulkheads, charges, due, pages, webhooks
+    from bench.soak import run as soak
 
     if options.only in (None, "charges"):
         charges.measure(seconds=options.seconds, customers=options.customers)
@@ -91,7 +92,8 @@ def _measure(options: argparse.Namespace, sandbox: Sandbox) -> None:
         bulkheads.measure(seconds=options.seconds, sandbox=sandbox)
     if options.only == "soak":
         seed = options.seed if options.seed is not None else secrets.randbelow(10**6)
-        if not soak.measure(seconds=options.seconds, seed=seed, sandbox=sandbox):
+        seconds = options.seconds
+        if not soak.measure(seconds=seconds, seed=seed, sandbox=sandbox, servers=servers):
             sys.exit(1)
 
 

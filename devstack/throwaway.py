@@ -3,7 +3,9 @@
 import fcntl
 import os
 import shutil
+import signal
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -11,7 +13,7 @@ from devstack import ports, postgres, valkey
 from devstack.environment import private_folder
 from devstack.postgres import Postgres
 from devstack.postgres_binaries import is_reachable
-from devstack.processes import Process
+from devstack.processes import Process, send
 from devstack.valkey import Valkey
 
 PREFIX = "payments-test-"
@@ -26,7 +28,7 @@ class Servers:
         self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=temporary_folder()))
         self.folder.chmod(0o711)
         self._lock = _locked(self.folder)
-        self._processes: list[Process] = []
+        self._processes: dict[str, tuple[Process, Callable[[], None]]] = {}
 
     def start_postgres(self) -> str:
         folder = self.folder / "postgres"
@@ -34,25 +36,43 @@ class Servers:
         folder.chmod(0o711)
         log = self.folder / "postgres.log"
         server = Postgres(folder, ports.claim_any(), log, is_testing=self.is_testing)
-        self._start(server.process()).wait_until(server.is_ready, postgres.READY_SECONDS)
+        process = server.process()
+        self._start(process, lambda: process.wait_until(server.is_ready, postgres.READY_SECONDS))
         return server.url("payments")
 
     def start_valkey(self) -> str:
         folder = private_folder(self.folder / "valkey")
         log = self.folder / "valkey.log"
         server = Valkey(folder, ports.claim_any(), log, is_testing=self.is_testing)
-        process = self._start(server.process())
-        process.wait_until(lambda: server.is_ready(process.pid), valkey.READY_SECONDS)
+        process = server.process()
+        self._start(
+            process,
+            lambda: process.wait_until(lambda: server.is_ready(process.pid), valkey.READY_SECONDS),
+        )
         return server.url(0)
 
-    def _start(self, process: Process) -> Process:
-        self._processes.append(process)
+    def _start(self, process: Process, wait_until_ready: Callable[[], None]) -> None:
+        self._processes[process.name] = process, wait_until_ready
         process.start()
-        return process
+        wait_until_ready()
+
+    def pid(self, name: str) -> int:
+        pid = self._processes[name][0].pid
+        assert pid, "pid() comes after the server's start"
+        return pid
+
+    def crash(self, name: str, number: signal.Signals) -> None:
+        """The server ends by this signal, with all connections, and is ready again."""
+        process, wait_until_ready = self._processes[name]
+        send(self.pid(name), number)
+        process.wait()
+        process.start()
+        wait_until_ready()
 
     def stop(self) -> None:
         while self._processes:
-            self._processes.pop().stop()
+            _, (process, _) = self._processes.popitem()
+            process.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
         if self._lock:
             self._lock.close()
