@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 from django.db import connection
 
@@ -89,6 +90,28 @@ def test_a_refusal_that_another_worker_overtook_fails_nothing(
 
     assert made.status == "processing"
     assert collect(made.id, now).status == "succeeded"
+    assert end_of(made.id) == paid(7000)
+
+
+def test_an_intent_that_another_worker_overtook_is_not_confirmed(
+    partner, poor_ada, sandbox, now, monkeypatch
+):
+    create_intent = intents.create
+
+    def overtaken(charge, *, customer):
+        """Ours exists, and another worker has stored its own, made after our key expired."""
+        ours = create_intent(charge, customer=customer)
+        sandbox.advance_clock(25 * 3600)
+        theirs = create_intent(charge, customer=customer)
+        Charge.objects.filter(id=charge.id).update(external_charge_id=theirs.id)
+        return ours
+
+    with monkeypatch.context() as patched:
+        patched.setattr(intents, "create", overtaken)
+        made = create(partner, now)
+
+    assert (made.status, paid_intents()) == ("unknown", [])
+    assert collect(made.id, now + timedelta(hours=1)).status == "succeeded"
     assert end_of(made.id) == paid(7000)
 
 

@@ -95,6 +95,14 @@ def test_a_wrong_amount_is_left_to_staff(partner, sandbox, now, call):
     assert "70.01 USD" in made.needs_review
 
 
+def test_an_intent_of_a_wrong_amount_is_never_confirmed(partner, sandbox, now):
+    sandbox.fault("wrong_amount", path=CREATE)
+
+    create(partner, now)
+
+    assert paid_intents() == []
+
+
 @typical
 def test_no_fault_fails_the_charge_or_releases_its_hold(partner, sandbox, now, call, action):
     sandbox.fault(action, path=call)

@@ -145,6 +145,18 @@ def test_within_its_lease_a_killed_charge_is_left_to_whoever_claimed_it(
     assert (again.status, again.attempts) == ("processing", 1)
 
 
+def test_within_its_lease_a_resumed_charge_is_left_to_whoever_resumed_it(
+    partner, poor_ada, sandbox, now
+):
+    kill("charge.after_claim", lambda: create(partner, now, key="k"))
+    later = now + timedelta(hours=1)
+    kill("charge.after_claim", lambda: collect(Charge.objects.get().id, later))
+
+    again = create(partner, later + timedelta(seconds=89), key="k")
+
+    assert (again.status, again.attempts) == ("processing", 2)
+
+
 def test_a_charge_that_kills_every_worker_is_left_to_staff(partner, poor_ada, sandbox, now):
     kill("charge.after_claim", lambda: create(partner, now, key="k"))
     made = Charge.objects.get()
