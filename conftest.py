@@ -22,9 +22,10 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from charges import backoff
 from devstack.processes import Process
 from devstack.stripe_sandbox.client import SandboxControl
-from partners import access, broker
+from foundation import broker
+from foundation.actors import Actor
+from partners import access
 from partners import services as partner_services
-from partners.actors import Actor
 from partners.models import Partner
 from payments_project import invariants
 from payments_project.beat import DeclaredScheduler

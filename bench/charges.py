@@ -21,7 +21,7 @@ from bench.fixtures import partner_with_wallets
 from charges.models import Charge
 from devstack import ports
 from devstack.stack import GRANIAN
-from partners import rows
+from foundation import rows
 from wallets import ledger
 from wallets.models import LedgerTransaction
 from webhooks import events

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.utils import timezone
 
+from foundation.actors import Actor
 from partners import services as partners
-from partners.actors import Actor
 from partners.models import Partner
 from wallets import services as wallets
 

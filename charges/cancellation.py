@@ -9,7 +9,7 @@ from uuid import UUID
 from charges import collection, deciding
 from charges.collection import LEASE
 from charges.models import OPEN, Charge
-from partners.actors import Actor
+from foundation.actors import Actor
 
 
 def request(charge: Charge, *, by: Actor, now: datetime) -> None:

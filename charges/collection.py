@@ -20,8 +20,8 @@ from charges import deciding, filing
 from charges.deciding import Wallets
 from charges.models import Charge, ChargeStatus
 from charges.serializers import ChargeResource
-from partners import rows
-from partners.actors import Actor
+from foundation import rows
+from foundation.actors import Actor
 from wallets import ledger
 from wallets.ledger import Line, Posting
 from wallets.models import Account, Kind, Wallet

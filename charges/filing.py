@@ -17,7 +17,7 @@ from charges.models import (
     StoppedCard,
 )
 from charges.serializers import PaymentMethodResource
-from partners.actors import Actor
+from foundation.actors import Actor
 from webhooks import events
 
 DETACHED = "payment_method.detached"

@@ -14,7 +14,7 @@ from charges import returns
 from charges.gateway.disputes import CardMovement
 from charges.models import Charge, Dispute, DisputeAllocation, DisputeMovement
 from charges.returns import GivenBack, Return
-from partners.actors import Actor
+from foundation.actors import Actor
 from wallets import ledger
 from wallets.ledger import Line, Posting
 from wallets.models import Account, Kind

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from charges import splits
 from charges.models import Charge, DisputeAllocation, Refund, RefundStatus
-from partners.actors import Actor
+from foundation.actors import Actor
 from wallets import ledger
 from wallets.ledger import Line, Posting, WalletKey
 from wallets.models import Account, Kind, Wallet

@@ -11,7 +11,7 @@ from rest_framework import serializers
 from charges import splits
 from charges.declines import Category
 from charges.models import Charge, ChargeStatus, Origin, RefundStatus, RefundTo
-from partners.serializers import (
+from foundation.wire.serializers import (
     Body,
     FlagField,
     IdField,

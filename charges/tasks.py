@@ -4,7 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from charges import services
-from partners import actors
+from foundation import actors
 from partners.leases import single_flight
 
 RECOVERY = actors.system("recovery")

@@ -11,6 +11,8 @@ from datetime import datetime
 from django.conf import settings
 from django.db.models import Sum
 
+from foundation import rows
+from foundation.actors import Actor
 from installments import collection, facts, late_fees, revisions, standing
 from installments.as_of import AsOf
 from installments.models import (
@@ -23,8 +25,6 @@ from installments.models import (
     OrderStatus,
 )
 from installments.revisions import Changed
-from partners import rows
-from partners.actors import Actor
 from wallets import money
 from webhooks import events
 

@@ -12,6 +12,8 @@ from charges import collection as charge_collection
 from charges import deciding, splits
 from charges.collection import Outlook
 from charges.models import Charge, ChargeStatus
+from foundation import rows
+from foundation.actors import Actor
 from installments import facts, retries, standing
 from installments.as_of import AsOf
 from installments.models import (
@@ -25,8 +27,6 @@ from installments.models import (
     OrderQuerySet,
     OrderStatus,
 )
-from partners import rows
-from partners.actors import Actor
 from wallets import ledger
 from wallets.ledger import WalletKey
 from wallets.models import Wallet

@@ -10,6 +10,7 @@ from datetime import datetime
 from charges import cards
 from charges.collection import Outlook
 from charges.models import DISPUTE_OPEN, Charge, ChargeStatus
+from foundation.actors import Actor
 from installments import collection, transitions
 from installments.models import (
     GIVEN_UP,
@@ -18,7 +19,6 @@ from installments.models import (
     InstallmentQuerySet,
     OrderStatus,
 )
-from partners.actors import Actor
 
 LOST = "lost"
 

@@ -7,6 +7,8 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from foundation import rows
+from foundation.actors import Actor
 from installments import facts, revisions, schedule, standing
 from installments.models import (
     Change,
@@ -16,8 +18,6 @@ from installments.models import (
     OrderStatus,
 )
 from installments.revisions import Changed
-from partners import rows
-from partners.actors import Actor
 from wallets import money
 from webhooks import events
 

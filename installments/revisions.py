@@ -9,10 +9,10 @@ from typing import Any
 
 from django.db.models import Max
 
+from foundation import rows
+from foundation.actors import Actor
 from installments import facts
 from installments.models import Change, InstallmentOrder, Revision
-from partners import rows
-from partners.actors import Actor
 from webhooks import events
 
 TOLD_APART = {

@@ -16,10 +16,7 @@ from charges.serializers import (
     StoredField,
     check_amount_or_percentage,
 )
-from installments import schedule
-from installments.models import Change, InstallmentStatus, OrderStatus
-from installments.schedule import DATE, Frequency, Remainder
-from partners.serializers import (
+from foundation.wire.serializers import (
     Body,
     CountField,
     FlagField,
@@ -29,6 +26,9 @@ from partners.serializers import (
     Resource,
     TextField,
 )
+from installments import schedule
+from installments.models import Change, InstallmentStatus, OrderStatus
+from installments.schedule import DATE, Frequency, Remainder
 from wallets import money
 from wallets.fields import AmountField, CurrencyField, MoneyField
 

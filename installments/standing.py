@@ -8,8 +8,8 @@ from uuid import UUID
 
 from django.db import connection
 
+from foundation import rows
 from installments.models import Installment, InstallmentOrder, OrderStatus
-from partners import rows
 
 OPEN = (OrderStatus.ACTIVE, OrderStatus.PAUSED, OrderStatus.DEFAULTED)
 """States in which an order may be completed."""

@@ -3,9 +3,9 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
+from foundation import actors
 from installments import services
 from installments.as_of import AsOf
-from partners import actors
 from partners.leases import single_flight
 
 

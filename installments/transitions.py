@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from charges import cancellation
+from foundation import rows
+from foundation.actors import Actor
 from installments import facts, retries, revisions, schedule, standing
 from installments.models import (
     COLLECTIBLE,
@@ -21,8 +23,6 @@ from installments.models import (
     OrderStatus,
 )
 from installments.revisions import Changed
-from partners import rows
-from partners.actors import Actor
 from wallets import money
 from webhooks import events
 

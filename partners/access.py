@@ -16,7 +16,8 @@ from django.conf import settings
 from django.db.models import Q
 from redis.client import Pipeline
 
-from partners import broker, secrets
+from foundation import broker
+from partners import secrets
 from partners.models import ApiKey, Partner
 
 MEMORY = 5.0

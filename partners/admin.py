@@ -14,9 +14,7 @@ from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from partners import access, services
-from partners.models import ALL_SCOPES, ApiKey, Partner, Quarantined, Scope, TaskLease
-from partners.staff import (
+from foundation.pages import (
     BY_PARTNER,
     BY_PERIOD,
     DANGER,
@@ -33,6 +31,8 @@ from partners.staff import (
     line,
     link,
 )
+from partners import access, services
+from partners.models import ALL_SCOPES, ApiKey, Partner, Quarantined, Scope, TaskLease
 
 KEY_STATES = {"live": SUCCESS, "expired": WARNING, "revoked": DANGER}
 

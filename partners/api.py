@@ -15,10 +15,10 @@ from rest_framework.exceptions import ErrorDetail, ParseError, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from foundation.actors import Actor
+from foundation.wire.serializers import NoBody
 from partners.access import Granted
-from partners.actors import Actor
 from partners.models import Scope
-from partners.serializers import NoBody
 
 KEY = re.compile(r"[\x20-\x7e]{1,255}")
 READS = ("GET", "HEAD")

@@ -20,7 +20,7 @@ from uuid import UUID, uuid4
 import structlog
 from django.db import DatabaseError, connection
 
-from partners import broker
+from foundation import broker
 
 TTL = 15
 """Seconds that a lease outlives a holder who was killed."""

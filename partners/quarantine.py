@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Exists, F, Model, OuterRef, Q
 
-from partners import rows
+from foundation import rows
 from partners.models import LONGEST_REST, TRIES, Quarantined
 
 RESTS = [timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), LONGEST_REST]

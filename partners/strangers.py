@@ -6,7 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from redis.client import Pipeline
 
-from partners import broker
+from foundation import broker
 from partners.addresses import client_network
 
 WINDOW = 60

@@ -13,13 +13,13 @@ from uuid import UUID
 from charges import services as charges
 from charges.models import Charge, ChargeStatus
 from charges.splits import Instruction
+from foundation import actors
 from installments import services as installments
 from installments.as_of import AsOf
 from installments.late_fees import LateFee
 from installments.models import LATE, Installment
 from installments.planning import NewOrder, Rule
 from installments.schedule import Frequency
-from partners import actors
 from partners.models import Partner
 from wallets import services as wallets
 from webhooks import services as webhooks

@@ -17,8 +17,8 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 
+from foundation import broker
 from installments.models import Sweep
-from partners import broker
 
 NEEDED = ("database", "migrations")
 

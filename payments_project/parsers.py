@@ -13,7 +13,7 @@ from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
-from partners.serializers import NumberText
+from foundation.wire.serializers import NumberText
 
 MAX_NESTING = 32
 # Digits, perhaps in groups, that are not part of a longer word.

@@ -26,9 +26,9 @@ from charges.cards import PaymentMethodNotFound
 from charges.deciding import UnknownRecipient
 from charges.gateway.inbound import InvalidSignature
 from charges.splits import SplitExceedsAmount
+from foundation.idempotency import IdempotencyKeyReused
 from installments import planning, schedule
 from installments import services as installments
-from partners.idempotency import IdempotencyKeyReused
 from wallets import services as wallets
 from webhooks import services as webhooks
 from webhooks.egress import UrlRefused

@@ -153,7 +153,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "payments_project.parsers.AlwaysJSON",
     "DEFAULT_PAGINATION_CLASS": "payments_project.pagination.NewestFirst",
-    "DEFAULT_FILTER_BACKENDS": ["partners.filters.StrictFilterBackend"],
+    "DEFAULT_FILTER_BACKENDS": ["foundation.wire.filters.StrictFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "payments_project.openapi.Schema",
     "EXCEPTION_HANDLER": "payments_project.problems.answer",
     "UNAUTHENTICATED_USER": None,

@@ -15,7 +15,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from partners.actors import Actor
+from foundation.actors import Actor
 from wallets import money
 from wallets.models import LedgerEntry
 

@@ -13,8 +13,7 @@ from django.utils.safestring import SafeString
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.contrib.filters.admin import ChoicesCheckboxFilter
 
-from partners.admin import PartnerAdmin
-from partners.staff import (
+from foundation.pages import (
     BY_PARTNER,
     BY_PERIOD,
     BY_STATUS,
@@ -32,6 +31,7 @@ from partners.staff import (
     related,
     state,
 )
+from partners.admin import PartnerAdmin
 from staff.actions import ACTIONS
 from staff.models import Approval, ApprovalStatus, AuditEntry, Outcome
 from wallets.admin import amount

@@ -10,7 +10,7 @@ class StaffConfig(AppConfig):
     verbose_name = "Staff"
 
     def ready(self) -> None:
-        from partners.staff import exported
+        from foundation.pages import exported
         from staff import groups, trail
 
         post_migrate.connect(groups.write_groups, sender=self, dispatch_uid="staff.groups")

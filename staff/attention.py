@@ -11,9 +11,9 @@ from django.http import HttpRequest
 from charges.admin.columns import NEEDS_REVIEW
 from charges.admin.refunds import ANSWER_NEEDED
 from charges.models import Charge, Dispute, Refund
+from foundation.pages import address, may_see
 from partners.admin import SET_ASIDE
 from partners.models import Quarantined
-from partners.staff import address, may_see
 from staff.models import Approval
 from webhooks.admin import DISABLED_BY_US
 from webhooks.models import Endpoint

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
-from partners.actors import Actor
+from foundation.actors import Actor
 from staff import services
 from staff.action import Action, Done, Refused, Row, Words
 from staff.actions import ACTIONS

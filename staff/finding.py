@@ -10,8 +10,8 @@ from django.http import HttpRequest
 from unfold.dataclasses import SearchResult
 
 from charges.models import Charge, Dispute, Refund
+from foundation.pages import address, may_see
 from installments.models import Installment, InstallmentOrder
-from partners.staff import address, may_see
 from wallets.models import LedgerTransaction, Wallet
 from webhooks.models import Delivery, Event
 

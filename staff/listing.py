@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from unfold.utils import parse_date_str
 
-from partners.staff import PeriodFilter, address
+from foundation.pages import PeriodFilter, address
 
 YEARS = 5
 """So many years are offered at most, from the first row's on."""

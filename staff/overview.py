@@ -15,10 +15,10 @@ from django.utils import timezone
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from charges.models import Charge, Refund
+from foundation.pages import address, may_see
 from installments.admin.columns import freshness
 from installments.models import Installment, InstallmentOrder, Sweep
 from partners.models import Partner
-from partners.staff import address, may_see
 from staff import attention, charts, figures
 from staff.figures import Rows, Scope
 from wallets.admin import amount_text

@@ -12,8 +12,8 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from partners import actors
-from partners.actors import Actor
+from foundation import actors
+from foundation.actors import Actor
 from staff.action import Action, Done, ReasonForm, Refused, Row
 from staff.actions import ACTIONS
 from staff.models import Approval, ApprovalStatus, AuditEntry, Outcome

@@ -12,8 +12,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
+from foundation.pages import badge, link
 from partners.models import Partner
-from partners.staff import badge, link
 from staff import figures
 from staff.admin import OUTCOMES
 from staff.deciding import ALL

@@ -11,8 +11,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from structlog.contextvars import get_contextvars
 
-from partners import actors
-from partners.actors import Actor
+from foundation import actors
+from foundation.actors import Actor
 from staff import services
 
 VERBS = {ADDITION: "add", CHANGE: "change", DELETION: "delete"}

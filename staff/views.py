@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from partners.staff import address
+from foundation.pages import address
 from staff import services
 from staff.action import Action, ReasonForm, Refused, Row
 from staff.deciding import ALL

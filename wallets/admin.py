@@ -19,8 +19,7 @@ from unfold.contrib.filters.admin import (
     TextFilter,
 )
 
-from partners.exporting import Shown
-from partners.staff import (
+from foundation.pages import (
     BY_PARTNER,
     BY_PERIOD,
     DANGER,
@@ -43,6 +42,7 @@ from partners.staff import (
     related,
     state,
 )
+from foundation.pages.exporting import Shown
 from wallets import money
 from wallets.models import Kind, LedgerEntry, LedgerTransaction, Wallet
 

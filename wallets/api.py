@@ -8,11 +8,11 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from foundation.wire.filters import CreatedFilterSet, FlagFilter
+from foundation.wire.schema import IDEMPOTENCY_KEY
+from foundation.wire.serializers import Resource
 from partners.api import PartnerView, created, fingerprint, idempotency_key
-from partners.filters import CreatedFilterSet, FlagFilter
 from partners.models import Scope
-from partners.schema import IDEMPOTENCY_KEY
-from partners.serializers import Resource
 from wallets import services
 from wallets.fields import minor_units
 from wallets.models import Kind, LedgerEntry, Wallet

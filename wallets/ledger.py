@@ -12,8 +12,8 @@ from uuid import UUID
 from django.db import connection
 from uuid_utils.compat import uuid7
 
-from partners import rows
-from partners.actors import Actor
+from foundation import rows
+from foundation.actors import Actor
 from partners.models import Partner
 from wallets.models import Account, Kind, LedgerEntry, LedgerTransaction, Wallet
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
-from partners.serializers import Body, FlagField, IdField, InstantField, Resource, TextField
+from foundation.wire.serializers import Body, FlagField, IdField, InstantField, Resource, TextField
 from wallets.fields import AmountField, CurrencyField, MoneyField
 from wallets.models import Kind
 

@@ -13,9 +13,9 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.module_loading import import_string
 
-from partners import idempotency
-from partners.actors import Actor
-from partners.constraints import violated
+from foundation import idempotency
+from foundation.actors import Actor
+from foundation.constraints import violated
 from wallets import ledger, money
 from wallets.ledger import Line, Posting
 from wallets.models import Account, Kind, LedgerEntry, LedgerTransaction, Wallet

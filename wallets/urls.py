@@ -1,6 +1,6 @@
 from django.urls import path, register_converter
 
-from partners.converters import CustomerIdConverter
+from foundation.wire.converters import CustomerIdConverter
 from wallets import api
 
 register_converter(CustomerIdConverter, "customer")

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from unfold.contrib.filters.admin import DropdownFilter
 
-from partners.staff import (
+from foundation.pages import (
     BY_PARTNER,
     BY_PERIOD,
     BY_STATUS,

@@ -13,10 +13,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
+from foundation.wire.filters import CreatedFilterSet
+from foundation.wire.serializers import NoBody, Resource
 from partners.api import PartnerView
-from partners.filters import CreatedFilterSet
 from partners.models import Scope
-from partners.serializers import NoBody, Resource
 from webhooks import services
 from webhooks.models import Delivery, DeliveryStatus, Endpoint, Event, EventQuerySet
 from webhooks.serializers import (

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from partners import rows
+from foundation import rows
 from webhooks import egress
 
 LEASE = timedelta(seconds=2 * egress.TIMEOUT)

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Q
 
-from partners import actors, rows
+from foundation import actors, rows
 from webhooks import claiming, egress, events, signing
 from webhooks.claiming import Claim, Owed
 from webhooks.models import TEST, DeliveryStatus, Endpoint

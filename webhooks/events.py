@@ -12,8 +12,8 @@ from uuid import UUID
 from django.db import connection
 from uuid_utils.compat import uuid7
 
-from partners import broker, rows
-from partners.actors import Actor
+from foundation import broker, rows
+from foundation.actors import Actor
 
 DELIVER_TASK = "webhooks.deliver_due"
 

@@ -12,7 +12,7 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from partners.serializers import Body, FlagField, InstantField, Resource, TextField
+from foundation.wire.serializers import Body, FlagField, InstantField, Resource, TextField
 from webhooks.models import Attempt, Delivery, DeliveryStatus, Endpoint, Event
 
 FAMILIES = sorted({name.partition(".")[0] + ".*" for name in settings.EVENT_TYPES})

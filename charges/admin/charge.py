@@ -25,7 +25,7 @@ from charges.admin.columns import (
 )
 from charges.admin.refunds import PARTS, DisputeAdmin, RefundAdmin
 from charges.models import OPEN, Charge, Dispute, Refund
-from partners.staff import (
+from foundation.pages import (
     BY_PARTNER,
     BY_PERIOD,
     BY_STATUS,

@@ -12,8 +12,7 @@ from unfold.contrib.filters.admin import TextFilter
 
 from charges import declines
 from charges.models import Charge, ChargeStatus, Outcome, RefundStatus
-from partners.exporting import Shown
-from partners.staff import (
+from foundation.pages import (
     DANGER,
     ID,
     INFO,
@@ -28,6 +27,7 @@ from partners.staff import (
     link,
     related,
 )
+from foundation.pages.exporting import Shown
 from wallets.admin import (
     ENTRY_AMOUNTS,
     POSTED_AT,

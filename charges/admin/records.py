@@ -9,7 +9,7 @@ from unfold.contrib.filters.admin import ChoicesCheckboxFilter, DropdownFilter
 
 from charges.admin.columns import CHARGE, OUTCOME_COLOURS
 from charges.models import CardAttempt, EventSync, ProcessorEvent, Resolution
-from partners.staff import (
+from foundation.pages import (
     BY_PARTNER,
     BY_PERIOD,
     Column,

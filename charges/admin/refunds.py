@@ -18,7 +18,7 @@ from charges.admin.columns import (
 )
 from charges.admin.records import ATTEMPT_COLUMNS, CardAttemptAdmin
 from charges.models import CardAttempt, Dispute, DisputeAllocation, DisputeMovement, Refund
-from partners.staff import (
+from foundation.pages import (
     BY_PARTNER,
     BY_PERIOD,
     BY_STATUS,

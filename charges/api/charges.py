@@ -17,11 +17,11 @@ from charges.serializers import (
     TimelineResource,
     check_instruction_amounts,
 )
+from foundation.wire.filters import CreatedFilterSet
+from foundation.wire.schema import IDEMPOTENCY_KEY, PREFER
+from foundation.wire.serializers import NoBody
 from partners.api import PartnerView, created, fingerprint, idempotency_key
-from partners.filters import CreatedFilterSet
 from partners.models import Scope
-from partners.schema import IDEMPOTENCY_KEY, PREFER
-from partners.serializers import NoBody
 from wallets.fields import minor_units
 
 LEGS = {

@@ -17,9 +17,9 @@ from charges.serializers import (
     SetupBody,
     SetupResource,
 )
+from foundation.wire.serializers import IdField
 from partners.api import PartnerView
 from partners.models import Scope
-from partners.serializers import IdField
 
 
 class CustomerFilter(filters.FilterSet):

@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from charges import services
 from charges.models import Charge, Refund, RefundTo
 from charges.serializers import RefundBody, RefundResource
+from foundation.wire.schema import IDEMPOTENCY_KEY
 from partners.api import (
     PartnerView,
     created,
@@ -18,7 +19,6 @@ from partners.api import (
     refuse_empty_body,
 )
 from partners.models import Scope
-from partners.schema import IDEMPOTENCY_KEY
 from wallets.fields import minor_units
 
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from django.conf import settings
 
-from partners import broker
+from foundation import broker
 
 PATIENCE = 30.0
 """Seconds that a worker's question waits for a place, and for its turn."""

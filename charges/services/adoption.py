@@ -29,7 +29,7 @@ from charges.services.disputes import ChargeNotSettled
 from charges.services.hearing import hear_of_intent
 from charges.services.refund_asking import reserve, take
 from charges.services.refunding import named
-from partners.actors import Actor
+from foundation.actors import Actor
 from wallets import money
 
 

@@ -19,7 +19,7 @@ from charges.gateway.client import NotExecuted, NotUnderstood, OutcomeUnknown, R
 from charges.gateway.intents import Intent
 from charges.killpoints import killpoint
 from charges.models import WITH_PROCESSOR, Charge, ChargeStatus, Outcome
-from partners.actors import Actor
+from foundation.actors import Actor
 from wallets import money
 
 ACTION_LIFETIME = timedelta(hours=24)

@@ -12,7 +12,7 @@ from charges.gateway import cards as card_gateway
 from charges.gateway.cards import Card
 from charges.gateway.client import Refused
 from charges.models import PaymentMethod
-from partners.actors import Actor
+from foundation.actors import Actor
 
 
 def hear_of_card(*, external_id: str, by: Actor, now: datetime) -> str:

@@ -28,9 +28,9 @@ from charges.services.draining import drain
 from charges.services.processor import ProcessorAway, asked
 from charges.services.turns import Turns
 from charges.splits import Instruction, SplitExceedsAmount
-from partners import broker, idempotency
-from partners.actors import Actor
-from partners.constraints import violated
+from foundation import broker, idempotency
+from foundation.actors import Actor
+from foundation.constraints import violated
 from wallets import ledger
 
 S = ChargeStatus

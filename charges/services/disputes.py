@@ -15,7 +15,7 @@ from charges.gateway.disputes import CardDispute
 from charges.models import DISPUTE_OPEN, OPEN, Charge, ChargeStatus, Dispute
 from charges.services.asking import flag, flag_what_came_back
 from charges.services.hearing import hear_of_intent
-from partners.actors import Actor
+from foundation.actors import Actor
 from webhooks import events
 
 CLOSED = {"won", "lost", "warning_closed", "prevented"}

@@ -11,7 +11,7 @@ from charges.gateway import intents
 from charges.gateway.intents import Intent
 from charges.models import OPEN, Charge, ChargeStatus, Outcome
 from charges.services.asking import flag, judge, take
-from partners.actors import Actor
+from foundation.actors import Actor
 
 NEWS = {
     Outcome.SUCCEEDED,

@@ -25,8 +25,8 @@ from charges.services.card_news import hear_of_card, hear_of_customer, hear_of_s
 from charges.services.disputes import hear_of_dispute
 from charges.services.draining import drain
 from charges.services.hearing import hear_of_intent
-from partners import broker
-from partners.actors import Actor
+from foundation import broker
+from foundation.actors import Actor
 
 EVENTS_TASK = "charges.process_events"
 Heard = tuple[Charge | None, str]

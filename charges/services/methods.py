@@ -19,7 +19,7 @@ from charges.gateway.client import CustomerGone, NotExecuted, OutcomeUnknown, Re
 from charges.models import PaymentMethod
 from charges.services.draining import drain
 from charges.services.processor import ProcessorAway, asked
-from partners.actors import Actor
+from foundation.actors import Actor
 
 T = TypeVar("T")
 

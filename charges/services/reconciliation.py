@@ -36,7 +36,7 @@ from charges.services.disputes import ChargeNotSettled, DisputeMoving, hear_of_d
 from charges.services.hearing import hear_of_intent
 from charges.services.refunding import named
 from charges.services.reviews import record
-from partners.actors import Actor
+from foundation.actors import Actor
 
 BATCH = 500
 Progress = Callable[[int], None]

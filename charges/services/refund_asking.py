@@ -27,7 +27,7 @@ from charges.models import Charge, Origin, Outcome, Refund, RefundStatus
 from charges.returns import GivenBack, Return
 from charges.serializers import RefundResource
 from charges.services.asking import flag_what_came_back
-from partners.actors import Actor
+from foundation.actors import Actor
 from wallets import money
 from wallets.models import Kind
 from webhooks import events

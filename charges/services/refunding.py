@@ -23,9 +23,9 @@ from charges.killpoints import killpoint
 from charges.models import Charge, ChargeStatus, Origin, Refund, RefundStatus, RefundTo
 from charges.services.draining import drain
 from charges.services.refund_asking import ask_processor, reserve, succeed
-from partners import broker, idempotency
-from partners.actors import Actor
-from partners.constraints import violated
+from foundation import broker, idempotency
+from foundation.actors import Actor
+from foundation.constraints import violated
 from wallets import money
 from wallets.models import LedgerEntry, Wallet
 from wallets.services import rehearsal

@@ -28,7 +28,7 @@ from charges.models import (
 from charges.services import refund_asking
 from charges.services.asking import difference
 from charges.services.processor import ProcessorAway
-from partners.actors import Actor
+from foundation.actors import Actor
 from wallets import money
 from wallets.models import LedgerEntry
 from wallets.services import rehearsal

@@ -24,7 +24,7 @@ from charges.tests.steps import (
     returned_by_card,
 )
 from conftest import BY
-from partners import broker
+from foundation import broker
 
 
 @pytest.fixture

@@ -30,8 +30,8 @@ from charges.tests.steps import (
 )
 from conftest import BY
 from devstack.stripe_sandbox.client import SandboxControl
+from foundation.idempotency import IdempotencyKeyReused
 from partners import services as partners
-from partners.idempotency import IdempotencyKeyReused
 from payments_project.invariants import prove
 from wallets import services as wallets
 from wallets.models import Wallet

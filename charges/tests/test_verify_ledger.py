@@ -14,7 +14,7 @@ from charges.tests.steps import (
     hear_of_disputes,
     refunded,
 )
-from partners.constraints import violated
+from foundation.constraints import violated
 from wallets.tests.corruption import corrupted, found_broken
 from wallets.tests.steps import open_wallet
 

@@ -12,17 +12,7 @@ from django.utils.safestring import SafeString
 from charges.admin.columns import METHOD
 from charges.admin.columns import STATUS as CHARGE_STATUS
 from charges.admin.columns import failure as charge_failure
-from installments.models import (
-    GIVEN_UP,
-    Change,
-    Installment,
-    InstallmentOrder,
-    InstallmentStatus,
-    OrderStatus,
-    Revision,
-    Sweep,
-)
-from partners.staff import (
+from foundation.pages import (
     DANGER,
     ID,
     INFO,
@@ -35,6 +25,16 @@ from partners.staff import (
     flagged,
     link,
     state,
+)
+from installments.models import (
+    GIVEN_UP,
+    Change,
+    Installment,
+    InstallmentOrder,
+    InstallmentStatus,
+    OrderStatus,
+    Revision,
+    Sweep,
 )
 from wallets.admin import amount, amount_text
 

@@ -8,16 +8,16 @@ from django.contrib.postgres.forms import SimpleArrayField
 from django.http import HttpRequest
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from installments.admin.columns import days, freshness
-from installments.models import CollectionPolicy, Sweep
-from installments.retries import standard_offsets
-from partners.staff import (
+from foundation.pages import (
     BY_PARTNER,
     PARTNER,
     ReadOnlyAdmin,
     RowAdmin,
     column,
 )
+from installments.admin.columns import days, freshness
+from installments.models import CollectionPolicy, Sweep
+from installments.retries import standard_offsets
 
 
 class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time

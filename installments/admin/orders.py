@@ -13,6 +13,19 @@ from unfold.contrib.filters.admin import (
 from charges.admin.charge import ChargeAdmin
 from charges.admin.columns import SHARES, events_of_this
 from charges.models import Charge
+from foundation.pages import (
+    BY_PARTNER,
+    BY_PERIOD,
+    BY_STATUS,
+    ID,
+    PARTNER,
+    CaseFilter,
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    column,
+    link,
+    related,
+)
 from installments.admin.columns import (
     AFTER,
     BEFORE,
@@ -37,19 +50,6 @@ from installments.admin.columns import (
     WRITTEN_OFF,
 )
 from installments.models import Installment, InstallmentOrder, Revision
-from partners.staff import (
-    BY_PARTNER,
-    BY_PERIOD,
-    BY_STATUS,
-    ID,
-    PARTNER,
-    CaseFilter,
-    ReadOnlyAdmin,
-    ReadOnlyInline,
-    column,
-    link,
-    related,
-)
 from wallets.admin import BY_AMOUNT, CUSTOMER, CurrencyFilter, amount
 
 

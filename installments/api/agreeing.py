@@ -8,11 +8,11 @@ from django.conf import settings
 
 from charges import splits
 from charges.serializers import check_instruction_amounts, shown_shares
+from foundation.wire.serializers import InstantField
 from installments import planning, retries, schedule
 from installments.late_fees import LateFee
 from installments.schedule import Frequency, Part, Remainder
 from installments.services import Preview
-from partners.serializers import InstantField
 from wallets import money
 from wallets.fields import minor_units
 

@@ -10,13 +10,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from foundation.wire.serializers import NoBody
 from installments import services
 from installments.as_of import AsOf
 from installments.models import Installment
 from installments.serializers import InstallmentChanges, InstallmentResource, ReopenBody
 from partners.api import PartnerView
 from partners.models import Scope
-from partners.serializers import NoBody
 
 AS_OF = OpenApiParameter(
     "as_of", str, description="A time, or a date: then its end where the order lives."

@@ -9,6 +9,9 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from foundation.wire.filters import CreatedFilterSet, FlagFilter
+from foundation.wire.schema import IDEMPOTENCY_KEY
+from foundation.wire.serializers import NoBody, Resource
 from installments import services
 from installments.api.agreeing import new_order, shown
 from installments.models import InstallmentOrder, OrderStatus
@@ -24,10 +27,7 @@ from installments.serializers import (
     WriteOffBody,
 )
 from partners.api import PartnerView, created, fingerprint, idempotency_key
-from partners.filters import CreatedFilterSet, FlagFilter
 from partners.models import Scope
-from partners.schema import IDEMPOTENCY_KEY
-from partners.serializers import NoBody, Resource
 
 
 class OrderFilters(CreatedFilterSet):

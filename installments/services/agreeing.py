@@ -11,6 +11,9 @@ from django.db import IntegrityError, transaction
 from charges import cards, deciding
 from charges import services as charges
 from charges.models import Charge, ChargeStatus
+from foundation import idempotency, rows
+from foundation.actors import Actor
+from foundation.constraints import violated
 from installments import planning, retries, transitions
 from installments.forecast import Forecast, Legs
 from installments.models import (
@@ -22,9 +25,6 @@ from installments.models import (
 )
 from installments.planning import NewOrder, Plan, Rule
 from installments.retries import Policy
-from partners import idempotency, rows
-from partners.actors import Actor
-from partners.constraints import violated
 from wallets.models import Wallet
 
 

@@ -11,6 +11,8 @@ from django.db import transaction
 
 from charges import cards
 from charges import services as charges
+from foundation import rows
+from foundation.actors import Actor
 from installments import planning, revisions, schedule, standing
 from installments.models import (
     UNPAID,
@@ -21,8 +23,6 @@ from installments.models import (
 )
 from installments.revisions import Changed
 from installments.services.locking import check, check_unpaid, locked, locked_installment
-from partners import rows
-from partners.actors import Actor
 
 CHANGEABLE = (OrderStatus.PENDING, OrderStatus.ACTIVE, OrderStatus.PAUSED)
 TERMS_CHANGEABLE = (*CHANGEABLE, OrderStatus.DEFAULTED)

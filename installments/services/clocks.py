@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 from django.db.models import Q
 
+from foundation import rows
 from installments import collection, schedule
 from installments.models import UNPAID, Installment, InstallmentQuerySet, OrderStatus
 from installments.services.isolating import Work
 from installments.services.paying import wallets_of_parts
-from partners import rows
 
 KEPT = "kept"
 AGREED = (OrderStatus.PENDING, OrderStatus.ACTIVE, OrderStatus.PAUSED, OrderStatus.DEFAULTED)

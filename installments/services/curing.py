@@ -10,6 +10,7 @@ from django.db import transaction
 
 from charges import reopening as charge_reopening
 from charges.models import Charge
+from foundation.actors import Actor
 from installments import owner, planning, reopening, schedule, transitions
 from installments.models import (
     LATE,
@@ -27,7 +28,6 @@ from installments.services.locking import (
     locked,
     locked_installment,
 )
-from partners.actors import Actor
 from wallets import money
 from wallets.services import rehearsal
 

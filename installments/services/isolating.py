@@ -22,9 +22,9 @@ from django.db import DatabaseError, Error, connection, transaction
 from django.db.models import QuerySet
 
 from charges.deciding import UnknownRecipient
+from foundation.constraints import violated
 from installments.schedule import UnknownTimeZone
 from partners import quarantine
-from partners.constraints import violated
 from wallets import ledger
 from wallets.ledger import WalletKey
 

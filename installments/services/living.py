@@ -10,10 +10,10 @@ from django.db import transaction
 
 from charges import services as charges
 from charges.models import OPEN, Charge
+from foundation.actors import Actor
 from installments import owner, transitions
 from installments.models import InstallmentOrder, OrderStatus
 from installments.services.locking import check, locked
-from partners.actors import Actor
 
 S = OrderStatus
 

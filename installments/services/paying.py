@@ -15,6 +15,7 @@ from charges import collection as charge_collection
 from charges import deciding
 from charges import services as charges
 from charges.models import Charge, ChargeStatus
+from foundation.actors import Actor
 from installments import collection
 from installments.models import (
     UNPAID,
@@ -31,7 +32,6 @@ from installments.services.locking import (
     locked,
     locked_installment,
 )
-from partners.actors import Actor
 from wallets.ledger import WalletKey
 from wallets.models import LedgerEntry
 from wallets.services import rehearsal

@@ -15,6 +15,8 @@ from django.db.models.functions import Now
 
 from charges import services as charges
 from charges.models import ChargeStatus
+from foundation import actors, broker
+from foundation.actors import Actor
 from installments import aging, collection, transitions
 from installments.as_of import AsOf
 from installments.forecast import Forecast, Legs
@@ -22,8 +24,6 @@ from installments.models import Installment, Sweep
 from installments.services.clocks import keeping_dates
 from installments.services.isolating import CHUNK, Work, work_off
 from installments.services.paying import settling, wallets_of_parts
-from partners import actors, broker
-from partners.actors import Actor
 from wallets.ledger import WalletKey
 
 NAME = "installments"

@@ -12,11 +12,11 @@ from charges import services as charges
 from charges.models import Charge
 from devstack.stripe_sandbox.cards import CARDS
 from devstack.stripe_sandbox.client import SandboxControl
+from foundation.actors import Actor
 from installments import planning, services
 from installments.as_of import AsOf
 from installments.models import Installment, Revision
 from installments.schedule import Part
-from partners.actors import Actor
 from webhooks.models import Event
 
 BY = Actor("test:installments", "req-test")

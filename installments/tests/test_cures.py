@@ -11,13 +11,13 @@ from django.db import IntegrityError, transaction
 from charges.models import Charge, Refund
 from charges.reopening import ChargeKept, RefundInProgress
 from charges.tests.steps import complete, disputes_of, give_back, hear, returned_by_card
+from foundation.constraints import violated
 from installments import owner, services
 from installments.models import Installment, InstallmentOrder
 from installments.planning import InvalidSchedule
 from installments.schedule import Part
 from installments.tests import stories
 from installments.tests.stories import BY, VISA, at, event_types, parts, race, revisions, statuses
-from partners.constraints import violated
 from webhooks.models import Event
 
 THREE = parts((5000, "03-01"), (5000, "04-01"), (5000, "05-01"))

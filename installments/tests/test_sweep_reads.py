@@ -7,6 +7,7 @@ import json
 import pytest
 from django.db import connection
 
+from foundation import actors
 from installments import aging
 from installments.as_of import AsOf
 from installments.late_fees import LateFee
@@ -14,7 +15,6 @@ from installments.models import InstallmentOrder
 from installments.services import sweeping
 from installments.tests import stories
 from installments.tests.stories import at, daily
-from partners import actors
 
 FEE = LateFee(amount="1.00", percentage=None, grace_days=90, cap=None)
 ENDED = 40

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from django.db import IntegrityError
 
+from foundation.constraints import violated
 from installments.models import Installment, InstallmentOrder, Revision
 from installments.tests import stories
 from installments.tests.stories import at, parts
-from partners.constraints import violated
 from wallets import money
 from wallets.tests.corruption import corrupted, found_broken
 

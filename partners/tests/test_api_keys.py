@@ -8,7 +8,8 @@ from django.core import serializers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partners import access, broker, secrets, services
+from foundation import broker
+from partners import access, secrets, services
 from partners.models import ApiKey, Partner
 
 SAME_ID = {"x-request-id": "same"}

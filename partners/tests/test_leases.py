@@ -10,7 +10,8 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from partners import broker, leases
+from foundation import broker
+from partners import leases
 from partners.models import TaskLease
 
 TASK = "tests.task"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from partners import broker, leases
+from foundation import broker
+from partners import leases
 
 TASK = "tests.nudged"
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from rest_framework.serializers import ChoiceField, ListField
 
 from charges.serializers import PaymentMethodIdField
-from installments.serializers import DueDateField, TimezoneField
-from partners.serializers import (
+from foundation.wire.serializers import (
     Body,
     CountField,
     FlagField,
@@ -14,6 +13,7 @@ from partners.serializers import (
     MetadataField,
     TextField,
 )
+from installments.serializers import DueDateField, TimezoneField
 from payments_project.tests.conftest import Raw
 from wallets.fields import AmountField, CurrencyField
 from webhooks.serializers import MomentField

@@ -23,12 +23,12 @@ from charges.models import Charge
 from charges.tests.steps import create, disputes_of, hear, hear_of_disputes
 from conftest import BY
 from devstack.stripe_sandbox.client import SandboxControl
+from foundation.pages import ReadOnlyAdmin, link
 from installments import tasks
 from installments.models import CollectionPolicy, Installment, InstallmentOrder
 from partners import quarantine
 from partners.leases import Lease
 from partners.models import ApiKey, Partner
-from partners.staff import ReadOnlyAdmin, link
 from staff.actions import ACTIONS
 from staff.services import Person, carry_out
 from wallets.admin import amount_text

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from charges.serializers import ChargeBody, PaymentMethodBody, RefundBody, SetupBody
+from foundation.wire.serializers import Body
 from installments.serializers import (
     InstallmentChanges,
     OrderBody,
@@ -18,7 +19,6 @@ from installments.serializers import (
     ResumeBody,
     WriteOffBody,
 )
-from partners.serializers import Body
 from payments_project.tests.bad_values import bad_values, places
 from payments_project.tests.conftest import dump, operations, problem
 from wallets.serializers import MovementBody, WalletBody, WalletChanges

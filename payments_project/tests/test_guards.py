@@ -21,7 +21,7 @@ ROOT = Path(settings.BASE_DIR)
 APPS = ["partners", "webhooks", "wallets", "charges", "installments", "staff"]
 SOURCES = [
     path
-    for app in [*APPS, "payments_project"]
+    for app in ["foundation", *APPS, "payments_project"]
     for path in sorted((ROOT / app).rglob("*.py"))
     if "tests" not in path.parts and "migrations" not in path.parts
 ]
@@ -100,6 +100,11 @@ def test_one_driver_of_postgresql_is_installed():
 
 def our_models():
     return [model for app in APPS for model in apps.get_app_config(app).get_models()]
+
+
+def test_the_foundation_holds_no_model():
+    assert [m for m in apps.get_models() if m.__module__.startswith("foundation")] == []
+    assert "foundation" not in settings.INSTALLED_APPS
 
 
 def foreign_keys():

@@ -7,7 +7,7 @@ import pytest
 from django.urls import get_resolver, resolve
 from django_filters import rest_framework as filters
 
-from partners.filters import FlagFilter
+from foundation.wire.filters import FlagFilter
 from payments_project.tests.conftest import problem
 
 ORDER = "00000000-0000-7000-8000-000000000000"

@@ -13,7 +13,7 @@ from payments_project import pages, problems
 from payments_project.tests.conftest import operations, problem
 from wallets import services as wallets
 
-APPS = ["partners", "webhooks", "wallets", "charges", "installments"]
+APPS = ["foundation", "partners", "webhooks", "wallets", "charges", "installments"]
 # These never reach the API: each is caught inside, or belongs to commands.
 INTERNAL = {
     "partners.services.KeyEnding": "staff alone rotate keys, who read it",

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from charges.tests.steps import notice
-from partners import broker
+from foundation import broker
 from payments_project.tests.conftest import problem
 
 LIMIT = 3

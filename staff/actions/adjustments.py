@@ -9,7 +9,7 @@ from uuid import uuid4
 from django import forms
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from partners.actors import Actor
+from foundation.actors import Actor
 from partners.models import Partner
 from staff.action import GROUPED, Action, Done, Money, ReasonForm, Row, Words, choice
 from wallets import money, services

@@ -18,7 +18,7 @@ from charges.models import (
     RefundTo,
 )
 from charges.serializers import ChargeResource, RefundResource
-from partners.actors import Actor
+from foundation.actors import Actor
 from staff.action import Action, AmountForm, Done, Money, ReasonForm, Row, Words, choice, kept
 from wallets import money
 from wallets.models import LedgerEntry

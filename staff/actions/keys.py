@@ -7,8 +7,8 @@ from typing import Any
 
 from django.utils import timezone
 
+from foundation.actors import Actor
 from partners import services
-from partners.actors import Actor
 from partners.models import ApiKey
 from staff.action import Action, Done, Row, Words
 

@@ -10,6 +10,7 @@ from unfold.widgets import UnfoldAdminSingleDateWidget
 
 from charges.reopening import ChargeKept, RefundInProgress
 from charges.services import ProcessorAway
+from foundation.actors import Actor
 from installments import planning, schedule, services
 from installments.models import (
     UNPAID,
@@ -21,7 +22,6 @@ from installments.models import (
 from installments.planning import InvalidSchedule
 from installments.schedule import UnknownTimeZone
 from installments.serializers import InstallmentResource, OrderResource
-from partners.actors import Actor
 from staff.action import Action, Done, ReasonForm, Row, Words, choice, kept
 from wallets import money
 from wallets.models import LedgerEntry

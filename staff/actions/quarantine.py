@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from foundation.actors import Actor
 from partners import services
-from partners.actors import Actor
 from partners.models import Quarantined
 from staff.action import Action, Done, Row, Words
 

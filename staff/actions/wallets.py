@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from django import forms
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from partners.actors import Actor
+from foundation.actors import Actor
 from staff.action import Action, AmountForm, Done, Money, Row, Words
 from wallets import money, services
 from wallets.models import Kind, LedgerEntry, Wallet

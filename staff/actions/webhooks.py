@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from partners.actors import Actor
+from foundation.actors import Actor
 from staff.action import Action, Done, Row, Words
 from webhooks import services
 from webhooks.models import Delivery

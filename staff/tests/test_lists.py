@@ -9,8 +9,8 @@ import pytest
 from django.contrib import admin
 from django.urls import reverse
 
-from partners.exporting import safe
-from partners.staff import RowAdmin
+from foundation.pages import RowAdmin
+from foundation.pages.exporting import safe
 from staff.models import AuditEntry
 from staff.tests.conftest import text
 

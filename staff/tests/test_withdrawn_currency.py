@@ -12,8 +12,8 @@ from django.urls import reverse
 
 from charges import card_money
 from charges.models import Charge
+from foundation.pages import RowAdmin
 from installments.models import InstallmentOrder
-from partners.staff import RowAdmin
 from payments_project import invariants
 from staff.tests.conftest import text
 from staff.tests.test_lists import CHARGES, table

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from django.db import connection
 
-from partners.actors import Actor
+from foundation.actors import Actor
 from wallets import services
 from wallets.models import Account
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import IntegrityError, transaction
 
-from partners.constraints import violated
+from foundation.constraints import violated
 from wallets import services
 from wallets.models import Account, LedgerEntry, LedgerTransaction, Wallet
 from wallets.tests.steps import adjust, race, wallet_of

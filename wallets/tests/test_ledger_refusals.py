@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from partners.constraints import violated
+from foundation.constraints import violated
 
 TRANSACTION = """
     INSERT INTO wallets_ledgertransaction

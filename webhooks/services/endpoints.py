@@ -11,8 +11,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from partners import broker
-from partners.actors import Actor
+from foundation import broker
+from foundation.actors import Actor
 from partners.models import Partner
 from webhooks import delivery, egress, events, signing
 from webhooks.models import OPEN_DELIVERIES, TEST, Attempt, Delivery, DeliveryStatus, Endpoint

@@ -12,8 +12,8 @@ import pytest
 from django.conf import settings
 from django.db import connection, transaction
 
+from foundation.actors import Actor
 from partners import services as partner_services
-from partners.actors import Actor
 from webhooks import egress, events, services
 from webhooks.models import Delivery, Endpoint, Event
 from webhooks.tests import verifiers

@@ -10,7 +10,7 @@ import time_machine
 from django.db import connection, transaction
 from django.utils import timezone
 
-from partners import broker
+from foundation import broker
 from webhooks import claiming, services
 from webhooks.models import Attempt, Delivery
 from webhooks.tests.conftest import Answer

@@ -16,7 +16,7 @@ from charges import services
 from charges.comparison import Difference
 from charges.gateway.client import NotExecuted, OutcomeUnknown
 from charges.management.moments import moment_of
-from partners import actors
+from foundation import actors
 
 
 class Command(BaseCommand):

@@ -10,7 +10,7 @@ from django.utils import timezone
 from rich.progress import track
 
 from charges import services
-from partners import actors
+from foundation import actors
 
 
 class Command(BaseCommand):

@@ -12,7 +12,7 @@ from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedC
 
 from charges import services
 from charges.management.moments import moment_of
-from partners import actors
+from foundation import actors
 
 
 class Command(BaseCommand):

@@ -13,11 +13,11 @@ from rich.console import Console
 from rich.progress import Progress
 
 from charges import services as charges
+from foundation import actors
 from installments import services
 from installments.as_of import AsOf
 from installments.forecast import Legs
 from installments.models import Installment, InstallmentOrder
-from partners import actors
 from wallets import money
 
 

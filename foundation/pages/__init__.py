@@ -1,6 +1,6 @@
 """What the staff pages of every app are made of: columns, filters, lists, tables below a row."""
 
-from partners.staff.columns import (
+from foundation.pages.columns import (
     DANGER,
     ID,
     INFO,
@@ -20,7 +20,7 @@ from partners.staff.columns import (
     short,
     state,
 )
-from partners.staff.filters import (
+from foundation.pages.filters import (
     BY_PARTNER,
     BY_PERIOD,
     BY_STATUS,
@@ -28,8 +28,8 @@ from partners.staff.filters import (
     M,
     PeriodFilter,
 )
-from partners.staff.lookups import ListAdmin
-from partners.staff.pages import (
+from foundation.pages.lookups import ListAdmin
+from foundation.pages.pages import (
     DoorAdmin,
     ReadOnlyAdmin,
     ReadOnlyInline,

@@ -23,10 +23,10 @@ from django.utils.text import slugify
 from unfold.admin import TabularInline
 from unfold.datasets import BaseDataset
 
-from partners import exporting
-from partners.staff.columns import Column, Row
-from partners.staff.filters import M
-from partners.staff.lookups import ListAdmin
+from foundation.pages import exporting
+from foundation.pages.columns import Column, Row
+from foundation.pages.filters import M
+from foundation.pages.lookups import ListAdmin
 
 COUNTED = 10_000
 CHUNK = 2000

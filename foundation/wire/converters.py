@@ -6,6 +6,6 @@ from django.urls.converters import StringConverter
 
 
 class CustomerIdConverter(StringConverter):
-    """As partners.serializers.IdField."""
+    """As foundation.wire.serializers.IdField."""
 
     regex = r"[A-Za-z0-9._:@+-]{1,64}"

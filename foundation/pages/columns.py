@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from unfold.utils import display_for_label
 
-from partners.exporting import Shown
+from foundation.pages.exporting import Shown
 
 LINE = 40
 SUCCESS, INFO, WARNING, DANGER = "success", "info", "warning", "danger"

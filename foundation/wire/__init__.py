@@ -1,0 +1,1 @@
+"""What the partner API reads and writes with, whatever the resource."""
