@@ -396,6 +396,16 @@ def test_a_name_that_rebinds_after_its_registration_is_not_connected_to(
     assert (answer.status, no_connection) == (None, [])
 
 
+def test_a_name_that_gained_a_private_address_is_not_connected_to(resolve, settings, no_connection):
+    """Not by its public one either: the name is not its owner's alone."""
+    settings.WEBHOOK_ALLOW_LOOPBACK = False
+    resolve([PUBLIC, PRIVATE])
+
+    answer = post("https://hooks.example/")
+
+    assert (answer.error, no_connection) == (egress.NOT_PUBLIC, [])
+
+
 def test_a_name_that_rebinds_between_check_and_connect_is_pinned(resolve, settings, no_connection):
     """What is connected to is the address that was looked at, not the name."""
     settings.WEBHOOK_ALLOW_LOOPBACK = False
