@@ -1,63 +1,50 @@
-"""Steps about attempts: conversations with the processor, and those that never came to an end."""
+"""Steps about attempts: each is leased, timed and recorded; some never come to an end."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Exists, OuterRef, QuerySet
 
 from charges import backoff
-from charges.models import WITH_PROCESSOR, CardAttempt, Charge, Outcome, Refund
+from charges.answers import Answer
+from charges.models import WITH_PROCESSOR, CardAttempt, Charge, Refund
 
+LEASE = timedelta(seconds=90)
+"""How long a claimed row is left to whoever claimed it before a sweep resumes it."""
 BEGUN_TOO_OFTEN = "Begun too often without an end."
 
 
-def contradiction(ours: Mapping[str, object], theirs: Mapping[str, object]) -> str:
-    """What the processor says otherwise than we asked, in words; empty when both agree."""
-    said = [
-        f"{name} {theirs[name]} instead of {asked}"
-        for name, asked in ours.items()
-        if theirs[name] != asked
-    ]
-    return f"The processor says: {', '.join(said)}." if said else ""
-
-
 @dataclass(frozen=True, slots=True)
-class Conversation:
-    """A question to the processor that was begun; `note` says how it ended."""
+class AttemptTimer:
+    """A question to the processor that was begun; `record` says how it ended."""
 
     charge: Charge
     refund: Refund | None
     began_at: datetime
     began: float = field(default_factory=time.perf_counter)
 
-    def note(
-        self,
-        outcome: Outcome,
-        *,
-        external_id: str = "",
-        code: str = "",
-        decline_code: str = "",
-        advice_code: str = "",
-        message: str = "",
-        next_attempt_at: datetime | None = None,
-    ) -> None:
+    @classmethod
+    def of(cls, row: Charge | Refund, now: datetime) -> AttemptTimer:
+        return cls(row.charge, row, now) if isinstance(row, Refund) else cls(row, None, now)
+
+    def record(self, answer: Answer, next_attempt_at: datetime | None) -> None:
         """The attempt is on record, in the caller's transaction."""
+        failure = answer.failure
         CardAttempt.objects.create(
             charge=self.charge,
             refund=self.refund,
             number=(self.refund or self.charge).attempts,
             started_at=self.began_at,
             duration_ms=int((time.perf_counter() - self.began) * 1000),
-            outcome=outcome,
-            external_id=external_id[:255],
-            code=code[:64],
-            decline_code=decline_code[:64],
-            advice_code=advice_code[:64],
-            message=message[:500],
+            outcome=answer.outcome,
+            external_id=answer.external_id[:255],
+            code=failure.code[:64],
+            decline_code=failure.decline_code[:64],
+            advice_code=failure.advice_code[:64],
+            message=answer.text[:500],
             next_attempt_at=next_attempt_at,
         )
 
@@ -96,8 +83,8 @@ def lease(row: Charge | Refund, until: datetime) -> bool:
     return not is_poison
 
 
-def hand_on(row: Charge | Refund, now: datetime) -> None:
-    """A step: the lease is given back unused, to whoever looks next."""
+def hand_back(row: Charge | Refund, now: datetime) -> None:
+    """The lease is given back unused, to whoever looks next."""
     ours = type(row).objects.filter(
         id=row.id, attempts=row.attempts, next_attempt_at=row.next_attempt_at
     )

@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from charges import collection, deciding
-from charges.collection import LEASE
+from charges.attempts import LEASE
 from charges.models import OPEN, Charge
 from foundation.actors import Actor
 

@@ -84,7 +84,7 @@ def refusal(charge: Charge) -> tuple[str, str] | None:
     if PaymentMethod.objects.filter(external_id=charge.card, detached_at__isnull=False).exists():
         return declines.REMOVED, "The card was removed before it was asked."
     stops = stops_of(charge.partner_id, charge.customer_id, charge.card)
-    if charge.is_owned and stops.exists():
+    if charge.is_for_order and stops.exists():
         return declines.STOPPED, "A hard decline of another charge stopped the card."
     return None
 

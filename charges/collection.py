@@ -8,27 +8,20 @@ caller's transaction and a fixed number of statements.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
-from importlib import import_module
-from types import ModuleType
-from typing import Any, NamedTuple
+from datetime import datetime
 from uuid import UUID
 
-from django.conf import settings
-
-from charges import deciding, filing
+from charges import deciding, facts, filing
+from charges.attempts import LEASE
 from charges.deciding import Wallets
+from charges.hooks import hooks
 from charges.models import Charge, ChargeStatus
-from charges.serializers import ChargeResource
 from foundation import rows
 from foundation.actors import Actor
 from wallets import ledger
 from wallets.ledger import Line, Posting
 from wallets.models import Account, Kind, Wallet
 from webhooks import events
-
-LEASE = timedelta(seconds=90)
-"""How long a claimed charge is left to whoever claimed it before a sweep goes on with it."""
 
 DECIDED = [
     "status", "wallet_id", "wallet_available", "wallet_amount", "external_amount", "card",
@@ -43,30 +36,6 @@ CONCLUDED = [
 AWAITING = [
     "status", "next_attempt_at", "needs_review", "client_secret", "action_expires_at", "updated_at",
 ]  # fmt: skip
-
-
-class Outlook(NamedTuple):
-    """What follows a failure: when another charge tries again, or why none does."""
-
-    retry_at: datetime | None
-    no_retry: str = ""
-
-
-def owner() -> ModuleType:
-    """Who orders charges (settings.CHARGE_OWNER): has `lock(charge)`, before the charge is locked,
-    `wants(charge)`, whether it is still to be collected, asked before the processor is,
-    `foresee(charge)`, the Outlook of one that fails, `moved(charge)` after it is written,
-    `disputed(charge)` when its dispute opened or ended, and `outlook(charge)`, a sentence on what
-    comes next."""
-    return import_module(settings.CHARGE_OWNER)
-
-
-def lock(charge_id: UUID) -> Charge:
-    """The charge as it stands, locked, its owner's rows before it."""
-    charge = Charge.objects.get(id=charge_id)
-    if charge.is_owned:
-        owner().lock(charge)
-    return Charge.objects.select_for_update(of=("self",)).get(id=charge_id)
 
 
 def claim(
@@ -104,17 +73,17 @@ def claim(
 
 def conclude(charge: Charge, *, by: Actor, now: datetime) -> None:
     """A charge that waited is what the caller made it, succeeded, failed or canceled: its hold is
-    captured or released. The caller has locked the row (and its owner's) before.
+    captured or released. The caller has locked the row (and its order's) before.
     """
     wallets = ledger.lock(deciding.wallet_keys([charge]))
     charge.next_attempt_at, charge.needs_review, charge.updated_at = None, "", now
     charge.client_secret = ""
-    if charge.is_owned and charge.status == ChargeStatus.FAILED:
-        charge.retry_at, charge.no_retry = owner().foresee(charge)
+    if charge.is_for_order and charge.status == ChargeStatus.FAILED:
+        charge.retry_at, charge.no_retry = hooks().failure_outlook(charge)
     rows.update([charge], CONCLUDED)
     _finish([charge], wallets, _holds([charge], wallets, -1), by=by, now=now)
-    if charge.is_owned:
-        owner().moved(charge, by=by, now=now)
+    if charge.is_for_order:
+        hooks().charge_moved(charge, by=by, now=now)
     if charge.card and charge.status == ChargeStatus.FAILED:
         filing.heed(charge, by=by, now=now)
 
@@ -123,7 +92,7 @@ def await_action(charge: Charge, *, by: Actor, now: datetime) -> None:
     """The charge that the caller has locked waits for its cardholder, its wallet leg still held."""
     charge.status, charge.needs_review, charge.updated_at = ChargeStatus.REQUIRES_ACTION, "", now
     rows.update([charge], AWAITING)
-    events.publish([fact(charge)], by=by, now=now)
+    events.publish([facts.of_charge(charge)], by=by, now=now)
 
 
 def _holds(
@@ -149,7 +118,7 @@ def _finish(
     postings = [_posting(c, wallets) for c in charges if c.status == ChargeStatus.SUCCEEDED]
     if postings or holds:
         ledger.post(postings, holds=holds, by=by, now=now)
-    events.publish([fact(c) for c in charges if c.is_terminal], by=by, now=now)
+    events.publish([facts.of_charge(c) for c in charges if c.is_terminal], by=by, now=now)
 
 
 def _posting(charge: Charge, wallets: Wallets) -> Posting:
@@ -174,16 +143,4 @@ def _posting(charge: Charge, wallets: Wallets) -> Posting:
         lines=lines,
         description=charge.description,
         charge_id=charge.id,
-    )
-
-
-def fact(charge: Charge, type: str | None = None, **more: Any) -> events.Fact:  # noqa: A002 -- as in events
-    """What happened to the charge: its state, unless it is said otherwise; its data are the charge,
-    and what else belongs to the fact.
-    """
-    return events.Fact(
-        partner_id=charge.partner_id,
-        type=type or f"charge.{charge.status}",
-        resource_id=charge.id,
-        data=ChargeResource.render(charge) | more,
     )

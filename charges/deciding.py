@@ -8,24 +8,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
 from uuid import UUID
 
 from charges import caps, card_money, cards, legs
 from charges.cards import Filed
+from charges.declines import NO_FAILURE, Failure
 from charges.models import Charge, ChargeStatus
 from wallets import money
 from wallets.ledger import WalletKey
 from wallets.models import Wallet
 
 Wallets = dict[WalletKey, Wallet]
-
-
-class Failure(NamedTuple):
-    """Why a charge failed before the processor was asked."""
-
-    code: str
-    message: str
 
 
 SHORT = "insufficient_funds"
@@ -92,26 +85,22 @@ def check_recipients(charges: Iterable[Charge], wallets: Wallets) -> None:
 
 def succeed(charge: Charge, now: datetime) -> None:
     charge.status, charge.succeeded_at, charge.updated_at = ChargeStatus.SUCCEEDED, now, now
-    charge.failure_code = charge.failure_decline_code = charge.failure_message = ""
+    _set_failure(charge, NO_FAILURE)
 
 
-def fail(
-    charge: Charge,
-    now: datetime,
-    *,
-    code: str,
-    message: str,
-    decline_code: str = "",
-    advice_code: str = "",
-) -> None:
+def fail(charge: Charge, failure: Failure, now: datetime) -> None:
     charge.status, charge.failed_at, charge.updated_at = ChargeStatus.FAILED, now, now
-    charge.failure_code, charge.failure_message = code[:64], message[:500]
-    charge.failure_decline_code = decline_code[:64]
-    charge.failure_advice_code = advice_code[:64]
+    _set_failure(charge, failure)
 
 
 def cancel(charge: Charge, now: datetime) -> None:
     charge.status, charge.canceled_at, charge.updated_at = ChargeStatus.CANCELED, now, now
+
+
+def _set_failure(charge: Charge, failure: Failure) -> None:
+    charge.failure_code, charge.failure_message = failure.code[:64], failure.message[:500]
+    charge.failure_decline_code = failure.decline_code[:64]
+    charge.failure_advice_code = failure.advice_code[:64]
 
 
 def _choose_card(
@@ -175,8 +164,7 @@ def _decide(
     charge.wallet_available = have if wallet else None
     if divided is None:
         has_no_card = spared if not charge.card else None
-        code, message = has_no_card or _shortage(charge, wallet, have)
-        fail(charge, now, code=code, message=message)
+        fail(charge, has_no_card or _shortage(charge, wallet, have), now)
         return
     charge.wallet_amount, charge.external_amount = divided
     charge.wallet = wallet if divided.wallet else None

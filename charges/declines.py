@@ -31,6 +31,18 @@ MEANING = {
 }
 
 
+class Failure(NamedTuple):
+    """Why a charge or refund failed: codes as in CODES, a message for the partner."""
+
+    code: str
+    message: str
+    decline_code: str = ""
+    advice_code: str = ""
+
+
+NO_FAILURE = Failure("", "")
+
+
 class Known(NamedTuple):
     category: Category
     meaning: str

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q
 
-from charges import cards, declines, holders
+from charges import cards, declines, facts, holders
 from charges.gateway.cards import Card
 from charges.models import (
     Charge,
@@ -16,11 +16,9 @@ from charges.models import (
     ProcessorCustomer,
     StoppedCard,
 )
-from charges.serializers import PaymentMethodResource
 from foundation.actors import Actor
 from webhooks import events
 
-DETACHED = "payment_method.detached"
 SHOWN = ["brand", "last4", "exp_month", "exp_year"]
 
 
@@ -102,7 +100,7 @@ def heed(charge: Charge, *, by: Actor, now: datetime) -> None:
     saved = PaymentMethod.objects.filter(external_id=charge.card).first()
     if saved and is_lost:
         remove(saved, by=by, now=now)
-    elif saved or charge.is_owned:  # others were used once, and cannot be again
+    elif saved or charge.is_for_order:  # others were used once, and cannot be again
         _stop(charge, now)
 
 
@@ -136,17 +134,8 @@ def _remove(
         saved.save(update_fields=["is_default", "detached_at", "next_attempt_at"])
     if had_default:
         fill_default(partner_id, customer_id, now)
-    events.publish([_fact(saved) for saved in gone], by=by, now=now)
+    events.publish([facts.payment_method_detached(saved) for saved in gone], by=by, now=now)
     return len(gone)
-
-
-def _fact(saved: PaymentMethod) -> events.Fact:
-    return events.Fact(
-        partner_id=saved.partner_id,
-        type=DETACHED,
-        resource_id=saved.id,
-        data=PaymentMethodResource.render(saved),
-    )
 
 
 def _theirs(partner_id: UUID, customer_id: str) -> PaymentMethodQuerySet:

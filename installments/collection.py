@@ -10,7 +10,7 @@ from django.db.models import Exists, F, OuterRef
 
 from charges import collection as charge_collection
 from charges import deciding, splits
-from charges.collection import Outlook
+from charges.hooks import Outlook
 from charges.models import Charge, ChargeStatus
 from foundation import rows
 from foundation.actors import Actor

@@ -24,7 +24,7 @@ from charges import reopening
 from charges import services as charges
 from charges.cards import PaymentMethodNotFound
 from charges.deciding import UnknownRecipient
-from charges.gateway.inbound import InvalidSignature
+from charges.gateway.events import InvalidSignature
 from charges.splits import SplitExceedsAmount
 from foundation.idempotency import IdempotencyKeyReused
 from installments import planning, schedule
@@ -112,7 +112,7 @@ DOMAIN: dict[type[Exception], Problem] = {
         "Only cards are saved: one that was used without being saved, or that is on another Stripe "
         "customer, cannot be.",
     ),
-    charges.ProcessorAway: Problem(
+    charges.ProcessorUnavailable: Problem(
         503, "unavailable", "Temporarily unavailable",
         "Something we depend on is out. Nothing is lost; retry with the same Idempotency-Key.",
     ),
@@ -203,7 +203,7 @@ DOMAIN: dict[type[Exception], Problem] = {
 NAMES_FIELD = (
     planning.InvalidSchedule, planning.CardAmountUnsupported, planning.CardCurrencyUnsupported
 )  # fmt: skip
-UNAVAILABLE = DOMAIN[charges.ProcessorAway]
+UNAVAILABLE = DOMAIN[charges.ProcessorUnavailable]
 NOT_FOUND = DOMAIN[wallets.WalletNotFound]
 INTERNAL = Problem(
     500, "internal_error", "Our fault",

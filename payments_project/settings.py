@@ -249,10 +249,9 @@ STRIPE_REQUESTS_PER_SECOND = env.number("STRIPE_REQUESTS_PER_SECOND", 100)
 STRIPE_WEBHOOK_SECRETS = env.items("STRIPE_WEBHOOK_SECRET")
 if not DEBUG:
     env.required("STRIPE_WEBHOOK_SECRET", "Stripe signs its callbacks with it.")
-# Charges tell whoever ordered them, in the same transaction (docs/decisions/0004-layers.md).
-CHARGE_OWNER = "installments.owner"
-# Called with customer, by and now after a wallet was credited.
-WALLET_CREDITED = "installments.services.settle_late"
+# What lower apps call upward (docs/decisions/0004-layers.md).
+CHARGE_HOOKS = "payments_project.wiring.charge_hooks"
+WALLET_CREDITED = "payments_project.wiring.wallet_credited"
 # For new orders that do not say it.
 INSTALLMENT_DUE_HOUR = env.number("INSTALLMENT_DUE_HOUR", 9)
 # How long before its due hour a part is announced; 0: not at all.

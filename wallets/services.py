@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.utils.module_loading import import_string
 
 from foundation import idempotency
 from foundation.actors import Actor
 from foundation.constraints import violated
 from wallets import ledger, money
+from wallets.hooks import wallet_credited
 from wallets.ledger import Line, Posting
 from wallets.models import Account, Kind, LedgerEntry, LedgerTransaction, Wallet
+from wallets.rehearsal import rehearsal
 from wallets.serializers import WalletResource
 from webhooks import events
 
@@ -142,7 +140,7 @@ def set_active(*, wallet: Wallet, is_active: bool, now: datetime) -> Wallet:
 
 def credit(*, partner_id: UUID, movement: Movement, by: Actor, now: datetime) -> Moved:
     """The wallet has the amount more, from the partner's funding; `wallet.credited` is published,
-    and after the commit settings.WALLET_CREDITED is called.
+    and after the commit the wallet_credited hook is called (wallets/hooks.py).
 
     Raises WalletNotFound, ReferenceExists, IdempotencyKeyReused.
     """
@@ -210,20 +208,6 @@ def rehearse_adjustment(
     return entries
 
 
-@contextmanager
-def rehearsal() -> Iterator[tuple[Actor, list[LedgerEntry]]]:
-    """What the block does as the actor is undone, and told to nobody; the list holds the ledger
-    entries that it posted, with their wallets.
-    """
-    by, entries = Actor("system:rehearsal", uuid4().hex), list[LedgerEntry]()
-    with transaction.atomic(durable=True):
-        last = LedgerEntry.objects.order_by("-id").values_list("id", flat=True).first() or 0
-        yield by, entries
-        posted = LedgerEntry.objects.filter(id__gt=last, transaction__request_id=by.request_id)
-        entries += posted.select_related("transaction", "wallet").order_by("id")
-        transaction.set_rollback(True)
-
-
 def _move(partner_id: UUID, movement: Movement, kind: Kind, *, by: Actor, now: datetime) -> Moved:
     try:
         with transaction.atomic(durable=True):
@@ -266,8 +250,7 @@ def _tell(wallet: Wallet, *, is_credit: bool, by: Actor, now: datetime) -> None:
     events.publish([fact], by=by, now=now)
     if is_credit:
         key = (wallet.partner_id, wallet.customer_id)
-        credited = import_string(settings.WALLET_CREDITED)
-        transaction.on_commit(lambda: credited(customer=key, by=by, now=now), robust=True)
+        transaction.on_commit(lambda: wallet_credited()(customer=key, by=by, now=now), robust=True)
 
 
 def _adjust(partner_id: UUID, adjustment: Adjustment, by: Actor, now: datetime) -> UUID:

@@ -73,7 +73,10 @@ def wait_until_others_went_on(stack: Stack, seen: int, broken: str) -> None:
         time.sleep(0.2)
     ended = set(ENDED.findall(stack.shown()[seen:]))
     if ended != ({broken} if broken else set()):
-        raise SystemExit(f"{ended or 'nothing'} ended, where only {broken or 'nothing'} was broken")
+        others = ended - {broken}
+        tails = [f"{name}:\n{stack.log(name)[-3000:]}" for name in sorted(others)]
+        what = f"{ended or 'nothing'} ended, where only {broken or 'nothing'} was broken"
+        raise SystemExit("\n".join([what, *tails]))
 
 
 def begin(stack: Stack) -> None:

@@ -48,6 +48,9 @@ class Stack:
     def shown(self) -> str:
         return self.screen.read_text(errors="replace")
 
+    def log(self, process: str) -> str:
+        return (self.state / "logs" / f"{process}.log").read_text(errors="replace")
+
     def settings(self) -> dict[str, str]:
         return read_dotenv(self.state / "env")
 

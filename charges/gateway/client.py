@@ -135,7 +135,7 @@ def _answer(question: Callable[[], Any]) -> Any:
         text = error.user_message or "Declined."
         raise Refused(error.code or "card_declined", text, is_decline=True) from error
     except (stripe.RateLimitError, stripe.AuthenticationError, stripe.PermissionError) as error:
-        logger.error("stripe.refused_us", error=str(error))  # noqa: TRY400 -- no traceback needed
+        logger.error("stripe.request_rejected", error=str(error))  # noqa: TRY400 -- no traceback needed
         is_fast = isinstance(error, stripe.RateLimitError)
         raise NotExecuted(TOO_FAST if is_fast else KEY_REFUSED) from error
     except stripe.IdempotencyError as error:

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from charges import card_money
+from charges.declines import NO_FAILURE, Failure
 from charges.gateway.client import (
     Declined,
     NotUnderstood,
@@ -47,17 +48,14 @@ class Intent:
     charge_id: str
     amount_received: int = 0
     client_secret: str = ""
-    failure_code: str = ""
-    failure_decline_code: str = ""
-    failure_advice_code: str = ""
-    failure_message: str = ""
+    failure: Failure = NO_FAILURE
 
     @property
     def asks_cardholder(self) -> bool:
         """The cardholder must authenticate: on a page of the partner's, or the bank's."""
         is_declined_for_it = self.status == "requires_payment_method" and AUTHENTICATE in (
-            self.failure_code,
-            self.failure_decline_code,
+            self.failure.code,
+            self.failure.decline_code,
         )
         return self.status == "requires_action" or is_declined_for_it
 
@@ -142,7 +140,7 @@ def _intent(question: Callable[[], Any]) -> Intent:
 def _read(raw: Any) -> Intent:
     try:
         data = plain(raw)
-        failure = data.get("last_payment_error") or {}
+        error = data.get("last_payment_error") or {}
         currency = str(data["currency"]).upper()
         return Intent(
             id=str(data["id"]),
@@ -152,10 +150,12 @@ def _read(raw: Any) -> Intent:
             currency=currency,
             charge_id=str((data.get("metadata") or {}).get("charge_id", "")),
             client_secret=printable(data.get("client_secret")),
-            failure_code=printable(failure.get("code")),
-            failure_decline_code=printable(failure.get("decline_code")),
-            failure_advice_code=printable(failure.get("advice_code")),
-            failure_message=printable(failure.get("message")),
+            failure=Failure(
+                code=printable(error.get("code")),
+                message=printable(error.get("message")),
+                decline_code=printable(error.get("decline_code")),
+                advice_code=printable(error.get("advice_code")),
+            ),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise NotUnderstood(printable(f"An answer that is no PaymentIntent: {error}")) from error
+    except (KeyError, TypeError, ValueError, AttributeError) as fault:
+        raise NotUnderstood(printable(f"An answer that is no PaymentIntent: {fault}")) from fault

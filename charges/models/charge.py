@@ -257,11 +257,11 @@ class Charge(models.Model):
                 models.Index(
                     fields=["partner", "next_attempt_at"],
                     condition=Q(
-                        next_attempt_at__isnull=False, installment_order_id__isnull=not is_owned
+                        next_attempt_at__isnull=False, installment_order_id__isnull=not is_for_order
                     ),
                     name=f"charges_charge_due_{whose}",
                 )
-                for whose, is_owned in (("asked", False), ("owned", True))
+                for whose, is_for_order in (("asked", False), ("owned", True))
             ),
             models.Index(
                 fields=["partner", "customer_id", "card"],
@@ -321,7 +321,7 @@ class Charge(models.Model):
         return self.decided_at != self.created_at
 
     @property
-    def is_owned(self) -> bool:
+    def is_for_order(self) -> bool:
         """An order asked for it, and hears what becomes of it."""
         return self.installment_order_id is not None
 

@@ -1,6 +1,6 @@
 """Doors: what a partner, a person or a clock can ask of charges, refunds, disputes and cards."""
 
-from charges.services.adoption import hear_of_refund
+from charges.processor.availability import ProcessorUnavailable
 from charges.services.charging import (
     RECOVER_TASK,
     ChargeNotCancelable,
@@ -12,10 +12,8 @@ from charges.services.charging import (
     create,
     unfinished,
 )
-from charges.services.disputes import hear_of_dispute
-from charges.services.hearing import hear_of_intent
-from charges.services.inbound import EVENTS_TASK, process_events, receive_event
-from charges.services.methods import (
+from charges.services.event_sync import Synced, sync_events
+from charges.services.payment_methods import (
     PaymentMethodDeclined,
     PaymentMethodUnusable,
     attach_payment_method,
@@ -24,7 +22,6 @@ from charges.services.methods import (
     keep_payment_method,
     set_up_payment_method,
 )
-from charges.services.processor import ProcessorAway
 from charges.services.reconciliation import Report, reconcile, size
 from charges.services.refunding import (
     REFUNDS_TASK,
@@ -45,7 +42,7 @@ from charges.services.refunding import (
 from charges.services.reviews import (
     EvidenceContradicts,
     NothingToReview,
-    ReviewUnderWay,
+    ReviewInProgress,
     acknowledge,
     flags,
     rehearse_refund_resolution,
@@ -53,7 +50,10 @@ from charges.services.reviews import (
     resolve_charge,
     resolve_refund,
 )
-from charges.services.syncing import Synced, sync_events
+from charges.services.stripe_events import EVENTS_TASK, process_events, receive_event
+from charges.services.sync_disputes import sync_dispute
+from charges.services.sync_intents import sync_intent
+from charges.services.sync_refunds import sync_refund
 
 __all__ = [
     "EVENTS_TASK",
@@ -70,12 +70,12 @@ __all__ = [
     "NothingToReview",
     "PaymentMethodDeclined",
     "PaymentMethodUnusable",
-    "ProcessorAway",
+    "ProcessorUnavailable",
     "RefundAmountUnsupported",
     "RefundExceedsCharge",
     "Refunded",
     "Report",
-    "ReviewUnderWay",
+    "ReviewInProgress",
     "Synced",
     "WalletRequired",
     "acknowledge",
@@ -89,9 +89,6 @@ __all__ = [
     "detach_due",
     "detach_payment_method",
     "flags",
-    "hear_of_dispute",
-    "hear_of_intent",
-    "hear_of_refund",
     "keep_payment_method",
     "process_events",
     "receive_event",
@@ -104,7 +101,10 @@ __all__ = [
     "resolve_refund",
     "set_up_payment_method",
     "size",
+    "sync_dispute",
     "sync_events",
+    "sync_intent",
+    "sync_refund",
     "unfinished",
     "unfinished_refunds",
 ]

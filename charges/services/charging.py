@@ -1,7 +1,8 @@
 """Doors: charges, from the request to the outcome.
 
-A charge is collected in three beats: claim, call, settle. No transaction is open across a call,
-and whoever comes first settles, once: the request, a sweep, Stripe's callback, an operator.
+A charge is collected in three beats: claim (`charges.collection`), call (`charges.processor`),
+settle (`charges.settlement`). No transaction is open across a call, and whoever comes first
+settles, once: the request, a sweep, Stripe's callback, an operator.
 """
 
 from __future__ import annotations
@@ -16,18 +17,21 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from charges import attempts, cancellation, caps, cards, collection, deciding, splits
+from charges import attempts, cancellation, caps, cards, collection, deciding, locking, splits
+from charges.answers import Answer
+from charges.attempts import LEASE, AttemptTimer
 from charges.cards import PaymentMethodNotFound
-from charges.collection import LEASE
 from charges.deciding import UnknownRecipient
-from charges.gateway.client import NoRoom, conversation
+from charges.draining import drain
+from charges.hooks import hooks
 from charges.killpoints import killpoint
 from charges.models import OPEN, WITH_PROCESSOR, Charge, ChargeStatus
-from charges.services.asking import ask_processor, ended, judge, take
-from charges.services.draining import drain
-from charges.services.processor import ProcessorAway, asked
-from charges.services.turns import Turns
+from charges.processor import charges as processor
+from charges.processor.availability import ProcessorUnavailable, answer_needed
+from charges.services.conversations import converse
+from charges.settlement import charges as settlement
 from charges.splits import Instruction, SplitExceedsAmount
+from charges.turns import Turns
 from foundation import broker, idempotency
 from foundation.actors import Actor
 from foundation.constraints import violated
@@ -76,7 +80,7 @@ def create(
     *, partner_id: UUID, new: NewCharge, is_async: bool = False, by: Actor, now: datetime
 ) -> Created:
     """The charge exists under its key and, unless `is_async`, is collected as far as the processor
-    answers. A repeated key goes on from where the first request stopped.
+    answers. A repeated key resumes what the first request began.
 
     Raises SplitExceedsAmount, UnknownRecipient, PaymentMethodNotFound, IdempotencyKeyReused.
     """
@@ -93,29 +97,29 @@ def create(
         return Created(_replay(partner_id, new, error, by=by, now=now), is_replay=True)
     killpoint("charge.after_claim")
     if charge.status == ChargeStatus.PROCESSING:
-        charge = _ask(charge, by=by, now=now)
+        charge = _ask_and_settle(charge, by=by, now=now)
     return Created(charge, is_replay=False)
 
 
 def collect(*, charge_id: UUID, by: Actor, now: datetime) -> Charge:
-    """The open charge has gone on from where it stopped, whenever it was due; others stay."""
+    """Resume an open charge, due or not. Terminal charges are returned unchanged."""
     leased = _lease(lambda: _locked(charge_id), now)
-    return _go_on(leased, now, by=by) if leased else Charge.objects.get(id=charge_id)
+    return _resume(leased, now, by=by) if leased else Charge.objects.get(id=charge_id)
 
 
 def collect_due(*, by: Actor) -> int:
-    """Every open charge that is due has gone on from where it stopped; returns how many did.
+    """Resume every open charge that is due; returns how many there were.
 
     Those that partners asked for come before those that orders ask for, the partners in turn. Any
     number may run at once: charges are leased one by one with SKIP LOCKED.
     """
-    queues = [Turns(is_owned=False), Turns(is_owned=True)]
+    queues = [Turns(is_for_order=False), Turns(is_for_order=True)]
 
     def lease_next(now: datetime) -> Leased | None:
         return next(filter(None, (_lease(partial(queue.next, now), now) for queue in queues)), None)
 
-    work = partial(_go_on, by=by)
-    return drain(Charge.objects.due, lease_next, work, parallel=settings.STRIPE_CONVERSATIONS)
+    resume = partial(_resume, by=by)
+    return drain(Charge.objects.due, lease_next, resume, parallel=settings.STRIPE_CONVERSATIONS)
 
 
 def unfinished() -> list[UUID]:
@@ -127,18 +131,28 @@ def cancel(*, charge_id: UUID, by: Actor, now: datetime) -> Charge:
     """The charge is canceled, its hold released, and its intent cannot succeed any more.
 
     A canceled charge stays as it is. Raises ChargeNotCancelable when it has ended otherwise, or the
-    processor is collecting it; ProcessorAway when it may still be paid: a sweep asks again.
+    processor is collecting it; ProcessorUnavailable when it may still be paid: a sweep asks again.
     """
     charge = _request_cancel(charge_id, by, now)
     if charge.status in OPEN and charge.cancel_requested_at:
-        with asked():
-            answer = judge(charge, ended(charge))
+        with answer_needed():
+            answer = processor.cancel_intent(charge)
         killpoint("cancel.after_call")
-        charge = take(charge, answer, None, by=by, now=now)
+        charge = settle(charge, answer, None, by=by, now=now)
         if charge.status in OPEN and not charge.needs_review:
-            raise ProcessorAway
+            raise ProcessorUnavailable
     if charge.status != ChargeStatus.CANCELED:
         raise ChargeNotCancelable(charge.status)
+    return charge
+
+
+def settle(
+    charge: Charge, answer: Answer, timer: AttemptTimer | None, *, by: Actor, now: datetime
+) -> Charge:
+    """The charge stands as the processor's answer says, once, whoever brings it."""
+    with transaction.atomic(durable=True):
+        charge = settlement.settle(charge, answer, timer, by=by, now=now)
+    killpoint("charge.after_settle")
     return charge
 
 
@@ -147,7 +161,7 @@ def _request_cancel(charge_id: UUID, by: Actor, now: datetime) -> Charge:
     be; others are as they were.
     """
     with transaction.atomic(durable=True):
-        charge = collection.lock(charge_id)
+        charge = locking.lock(charge_id)
         is_with_processor = charge.external_charge_id and charge.status != S.REQUIRES_ACTION
         if charge.status in OPEN and not is_with_processor:
             cancellation.request(charge, by=by, now=now)
@@ -187,7 +201,7 @@ def _insert_pending(charge: Charge) -> None:
 def _replay(
     partner_id: UUID, new: NewCharge, error: Exception, *, by: Actor, now: datetime
 ) -> Charge:
-    """What the key made before, gone on with; raises the error when it made nothing."""
+    """What the key made before, resumed; raises the error when it made nothing."""
     made = Charge.objects.filter(partner_id=partner_id, idempotency_key=new.idempotency_key).first()
     if made is None or (
         isinstance(error, IntegrityError) and violated(error) != "charges_charge_idempotency_key"
@@ -209,7 +223,7 @@ def _may_ask(charge: Charge, now: datetime) -> bool:
     """Whether the locked charge is ours to ask about. One that an order asks for may have to wait
     for its turn with the card; a cardholder who is asked already asks nothing of it.
     """
-    is_asking = charge.is_owned and charge.status != ChargeStatus.REQUIRES_ACTION
+    is_asking = charge.is_for_order and charge.status != ChargeStatus.REQUIRES_ACTION
     if is_asking and not caps.take_turn(charge, now):
         return False
     return attempts.lease(charge, now + LEASE)
@@ -222,7 +236,7 @@ def _lease(find: Callable[[], Charge | None], now: datetime) -> Leased | None:
         return Leased(charge, _may_ask(charge, now)) if charge else None
 
 
-def _go_on(leased: Leased, now: datetime, *, by: Actor) -> Charge:
+def _resume(leased: Leased, now: datetime, *, by: Actor) -> Charge:
     """Decides about the leased charge unless that is done, then asks the processor."""
     charge, is_ours = leased
     killpoint("charge.after_claim")
@@ -230,9 +244,9 @@ def _go_on(leased: Leased, now: datetime, *, by: Actor) -> Charge:
         charge = _decide(charge, by, now)
     if not is_ours or charge.status not in WITH_PROCESSOR:
         return charge
-    if charge.is_owned and not collection.owner().wants(charge):
+    if charge.is_for_order and not hooks().wants(charge):
         charge = _withdraw(charge.id, by, now)
-    return _ask(charge, by=by, now=now) if charge.status in OPEN else charge
+    return _ask_and_settle(charge, by=by, now=now) if charge.status in OPEN else charge
 
 
 def _decide(leased: Charge, by: Actor, now: datetime) -> Charge:
@@ -244,24 +258,25 @@ def _decide(leased: Charge, by: Actor, now: datetime) -> Charge:
         return charge
 
 
-def _ask(charge: Charge, *, by: Actor, now: datetime) -> Charge:
-    """The leased charge went as far as the processor answers, now or, when too many are asking it,
-    in a worker.
+def _ask_and_settle(charge: Charge, *, by: Actor, now: datetime) -> Charge:
+    """The leased charge went as far as the processor answers or, when too many are asking it, is
+    left to a worker.
     """
-    try:
-        with conversation(is_batch=charge.is_owned):
-            return ask_processor(charge, by=by, now=now)
-    except NoRoom:
-        with transaction.atomic(durable=True):
-            attempts.hand_on(charge, now)
-            broker.nudge(RECOVER_TASK)
-        return charge
+    timer = AttemptTimer.of(charge, now)
+    answer = converse(
+        charge,
+        lambda: processor.ask(charge, now),
+        is_batch=charge.is_for_order,
+        task=RECOVER_TASK,
+        now=now,
+    )
+    return settle(charge, answer, timer, by=by, now=now) if answer else charge
 
 
 def _withdraw(charge_id: UUID, by: Actor, now: datetime) -> Charge:
-    """The leased charge that its owner does not want any more is canceled, or about to be."""
+    """The leased charge that its order does not want any more is canceled, or about to be."""
     with transaction.atomic(durable=True):
-        charge = collection.lock(charge_id)
+        charge = locking.lock(charge_id)
         if charge.status in OPEN:
             cancellation.request(charge, by=by, now=now)
         return charge

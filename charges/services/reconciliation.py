@@ -31,11 +31,11 @@ from charges.models import (
     Refund,
     RefundStatus,
 )
-from charges.services.adoption import RefundUnderWay, hear_of_refund
-from charges.services.disputes import ChargeNotSettled, DisputeMoving, hear_of_dispute
-from charges.services.hearing import hear_of_intent
-from charges.services.refunding import named
+from charges.services.refunding import matching
 from charges.services.reviews import record
+from charges.services.sync_disputes import ChargeNotSettled, DisputeMoving, sync_dispute
+from charges.services.sync_intents import sync_intent
+from charges.services.sync_refunds import RefundUnsettled, sync_refund
 from foundation.actors import Actor
 
 BATCH = 500
@@ -116,7 +116,7 @@ def _compare_refunds(
     seen: set[UUID] = set()
     for batch in _batches(card_refunds.since(since)):
         for theirs in batch:
-            refund = _named(theirs)
+            refund = _matching(theirs)
             if refund:
                 seen.add(refund.id)
             if difference := _of_refund(refund, theirs):
@@ -161,9 +161,9 @@ def _of_refund(refund: Refund | None, theirs: CardRefund | Unreadable | None) ->
     return comparison.of_refund(refund, theirs, charge)
 
 
-def _named(theirs: CardRefund | Unreadable) -> Refund | None:
+def _matching(theirs: CardRefund | Unreadable) -> Refund | None:
     if isinstance(theirs, CardRefund):
-        return named(theirs)
+        return matching(theirs)
     return Refund.objects.filter(external_refund_id=theirs.id).first()
 
 
@@ -241,7 +241,7 @@ def _look_again(difference: Difference, now: datetime) -> Difference | None:
     if "refund" in difference.kind:
         theirs = _refund(difference.external_id)
         refund = Refund.objects.filter(id=difference.refund_id or UUID(int=0)).first()
-        refund = refund or (_named(theirs) if theirs else None)
+        refund = refund or (_matching(theirs) if theirs else None)
         again = _of_refund(refund, theirs)
         is_under_way = refund is not None and attempts.is_under_way(refund, now)
     else:
@@ -257,7 +257,7 @@ def _repair(difference: Difference, by: Actor, now: datetime) -> Difference:
         return difference
     try:
         _settle(difference, by, now)
-    except (ChargeNotSettled, DisputeMoving, RefundUnderWay):
+    except (ChargeNotSettled, DisputeMoving, RefundUnsettled):
         return difference
     if _look_again(difference, now):
         return difference
@@ -277,8 +277,8 @@ def _repair(difference: Difference, by: Actor, now: datetime) -> Difference:
 def _settle(difference: Difference, by: Actor, now: datetime) -> None:
     """The doors of callbacks are told what was found."""
     if "dispute" in difference.kind:
-        hear_of_dispute(external_id=difference.external_id, by=by, now=now)
+        sync_dispute(external_id=difference.external_id, by=by, now=now)
     elif "refund" in difference.kind:
-        hear_of_refund(external_id=difference.external_id, by=by, now=now)
+        sync_refund(external_id=difference.external_id, by=by, now=now)
     else:
-        hear_of_intent(intent_id=difference.external_id, by=by, now=now)
+        sync_intent(intent_id=difference.external_id, by=by, now=now)

@@ -15,20 +15,22 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
-from charges import attempts, card_money, collection, legs
-from charges.collection import LEASE
-from charges.gateway.client import NoRoom, conversation
+from charges import attempts, card_money, legs, locking
+from charges.answers import Answer
+from charges.attempts import LEASE, AttemptTimer
+from charges.draining import drain
 from charges.gateway.refunds import CardRefund
 from charges.killpoints import killpoint
 from charges.models import Charge, ChargeStatus, Origin, Refund, RefundStatus, RefundTo
-from charges.services.draining import drain
-from charges.services.refund_asking import ask_processor, reserve, succeed
-from foundation import broker, idempotency
+from charges.processor import refunds as processor
+from charges.services.conversations import converse
+from charges.settlement import refunds as settlement
+from foundation import idempotency
 from foundation.actors import Actor
 from foundation.constraints import violated
 from wallets import money
 from wallets.models import LedgerEntry, Wallet
-from wallets.services import rehearsal
+from wallets.rehearsal import rehearsal
 
 REFUNDS_TASK = "charges.complete_refunds"
 
@@ -93,7 +95,7 @@ class Refunded(NamedTuple):
 
 def refund(*, charge_id: UUID, new: NewRefund, by: Actor, now: datetime) -> Refunded:
     """So much of the charge goes back, the card first, then the wallet; recipients of its split
-    give back their part. A repeated key goes on from where the first request stopped.
+    give back their part. A repeated key resumes what the first request began.
 
     Raises ChargeNotRefundable, ChargeDisputed, RefundExceedsCharge, RefundAmountUnsupported,
     WalletRequired, CurrencyMismatch, IdempotencyKeyReused.
@@ -107,7 +109,7 @@ def refund(*, charge_id: UUID, new: NewRefund, by: Actor, now: datetime) -> Refu
         return Refunded(_replay(charge_id, new, error, by=by, now=now), is_replay=True)
     killpoint("refund.after_claim")
     if made.status == RefundStatus.PENDING:
-        made = _ask(made, by=by, now=now)
+        made = _ask_and_settle(made, by=by, now=now)
     return Refunded(made, is_replay=False)
 
 
@@ -119,19 +121,19 @@ def rehearse_refund(*, charge_id: UUID, new: NewRefund, now: datetime) -> list[L
     with rehearsal() as (by, entries):
         charge, made = _reserve(charge_id, new, by, now)
         if made.external_amount:
-            succeed(charge, made, by=by, now=now)
+            settlement.succeed(charge, made, by=by, now=now)
     return entries
 
 
 def complete_refund(*, refund_id: UUID, by: Actor, now: datetime) -> Refund:
-    """The pending refund has gone on from where it stopped, whenever it was due; others stay."""
+    """Resume a pending refund, due or not. Others are returned unchanged."""
     leased = _lease(lambda: _locked(refund_id), now)
-    return _go_on(leased, now, by=by) if leased else Refund.objects.get(id=refund_id)
+    return _resume(leased, now, by=by) if leased else Refund.objects.get(id=refund_id)
 
 
 def complete_due_refunds(*, by: Actor) -> int:
-    """Every pending refund that is due has gone on from where it stopped; returns how many did."""
-    return drain(Refund.objects.due, _lease_next, partial(_go_on, by=by))
+    """Resume every pending refund that is due; returns how many there were."""
+    return drain(Refund.objects.due, _lease_next, partial(_resume, by=by))
 
 
 def unfinished_refunds() -> list[UUID]:
@@ -140,11 +142,21 @@ def unfinished_refunds() -> list[UUID]:
     return list(rows.values_list("id", flat=True))
 
 
-def named(theirs: CardRefund) -> Refund | None:
+def settle(
+    refund: Refund, answer: Answer, timer: AttemptTimer | None, *, by: Actor, now: datetime
+) -> Refund:
+    """The refund stands as the processor's answer says, once, whoever brings it."""
+    with transaction.atomic(durable=True):
+        refund = settlement.settle(refund, answer, timer, by=by, now=now)
+    killpoint("refund.after_settle")
+    return refund
+
+
+def matching(card_refund: CardRefund) -> Refund | None:
     """Our refund that this one is, by its id there or, before that was stored, by ours."""
-    known = Refund.objects.filter(external_refund_id=theirs.id).first()
+    known = Refund.objects.filter(external_refund_id=card_refund.id).first()
     try:
-        return known or Refund.objects.filter(id=UUID(theirs.refund_id)).first()
+        return known or Refund.objects.filter(id=UUID(card_refund.refund_id)).first()
     except ValueError:
         return None
 
@@ -158,12 +170,12 @@ def _claim(charge_id: UUID, new: NewRefund, by: Actor, now: datetime) -> Refund:
 
 def _reserve(charge_id: UUID, new: NewRefund, by: Actor, now: datetime) -> tuple[Charge, Refund]:
     """The locked charge and its new refund, which is over when the card has no part in it."""
-    charge = collection.lock(charge_id)
+    charge = locking.lock(charge_id)
     made = _new(charge, new, by, now)
     made.save(force_insert=True)
-    reserve(charge, made, +1, now)
+    settlement.reserve(charge, made, +1, now)
     if not made.external_amount:
-        succeed(charge, made, by=by, now=now)
+        settlement.succeed(charge, made, by=by, now=now)
     return charge, made
 
 
@@ -231,7 +243,7 @@ def _wallet(charge: Charge) -> Wallet:
 def _replay(
     charge_id: UUID, new: NewRefund, error: Exception, *, by: Actor, now: datetime
 ) -> Refund:
-    """What the key made before, gone on with; raises the error when it made nothing."""
+    """What the key made before, resumed; raises the error when it made nothing."""
     partner_id = Charge.objects.values_list("partner_id", flat=True).get(id=charge_id)
     made = Refund.objects.filter(partner_id=partner_id, idempotency_key=new.idempotency_key).first()
     if made is None or (
@@ -265,20 +277,15 @@ def _lease(find: Callable[[], Refund | None], now: datetime) -> Refund | None:
         return row
 
 
-def _go_on(leased: Refund, now: datetime, *, by: Actor) -> Refund:
+def _resume(leased: Refund, now: datetime, *, by: Actor) -> Refund:
     killpoint("refund.after_claim")
-    return _ask(leased, by=by, now=now) if leased.next_attempt_at else leased
+    return _ask_and_settle(leased, by=by, now=now) if leased.next_attempt_at else leased
 
 
-def _ask(refund: Refund, *, by: Actor, now: datetime) -> Refund:
-    """The leased refund went as far as the processor answers, now or, when too many are asking it,
-    in a worker.
+def _ask_and_settle(refund: Refund, *, by: Actor, now: datetime) -> Refund:
+    """The leased refund went as far as the processor answers or, when too many are asking it, is
+    left to a worker.
     """
-    try:
-        with conversation():
-            return ask_processor(refund, by=by, now=now)
-    except NoRoom:
-        with transaction.atomic(durable=True):
-            attempts.hand_on(refund, now)
-            broker.nudge(REFUNDS_TASK)
-        return refund
+    timer = AttemptTimer.of(refund, now)
+    answer = converse(refund, lambda: processor.ask(refund), task=REFUNDS_TASK, now=now)
+    return settle(refund, answer, timer, by=by, now=now) if answer else refund

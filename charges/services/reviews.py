@@ -9,10 +9,11 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import QuerySet
 
-from charges import attempts, collection, deciding
+from charges import attempts, collection, deciding, locking
+from charges.declines import Failure
 from charges.gateway import intents
 from charges.gateway import refunds as card_refunds
-from charges.gateway.client import NotExecuted, NotUnderstood, OutcomeUnknown
+from charges.gateway.client import NotUnderstood
 from charges.gateway.intents import Intent
 from charges.gateway.refunds import CardRefund
 from charges.models import (
@@ -25,13 +26,14 @@ from charges.models import (
     RefundStatus,
     Resolution,
 )
-from charges.services import refund_asking
-from charges.services.asking import difference
-from charges.services.processor import ProcessorAway
+from charges.processor import charges as processor
+from charges.processor import refunds as refund_processor
+from charges.processor.availability import answer_needed
+from charges.settlement import refunds as settlement
 from foundation.actors import Actor
 from wallets import money
 from wallets.models import LedgerEntry
-from wallets.services import rehearsal
+from wallets.rehearsal import rehearsal
 
 SUCCEEDED, FAILED = "succeeded", "failed"
 CODE = "resolved_by_staff"
@@ -44,8 +46,8 @@ class NothingToReview(Exception):
         super().__init__("It does not wait for a review.")
 
 
-class ReviewUnderWay(Exception):
-    """A worker is at it, or was meanwhile: its word comes first."""
+class ReviewInProgress(Exception):
+    """A worker is asking the processor, or was meanwhile: its answer comes first."""
 
     def __init__(self) -> None:
         super().__init__("A worker is asking the processor just now. Look again in a minute.")
@@ -64,7 +66,8 @@ def resolve_charge(
     """The charge that needed a review is succeeded or failed, as staff found, and says so.
 
     The processor is asked once more. An intent that could still succeed is canceled before the
-    charge fails. Raises NothingToReview, ReviewUnderWay, EvidenceContradicts, ProcessorAway.
+    charge fails. Raises NothingToReview, ReviewInProgress, EvidenceContradicts,
+    ProcessorUnavailable.
     """
     charge = Charge.objects.get(id=charge_id)
     if charge.status not in WITH_PROCESSOR or not charge.needs_review:
@@ -72,11 +75,11 @@ def resolve_charge(
     begun = _begun(charge, now)
     evidence = _evidence_about(charge, outcome)
     with transaction.atomic(durable=True):
-        charge = collection.lock(charge_id)
+        charge = locking.lock(charge_id)
         if charge.status not in WITH_PROCESSOR:
             raise NothingToReview
         if _begun(charge, now) != begun:
-            raise ReviewUnderWay
+            raise ReviewInProgress
         record(charge.id, None, outcome=outcome, reason=reason, evidence=evidence, by=by, now=now)
         _conclude(charge, outcome, reason, by, now)
     return charge
@@ -85,7 +88,7 @@ def resolve_charge(
 def rehearse_resolution(*, charge_id: UUID, outcome: str, now: datetime) -> list[LedgerEntry]:
     """The entries that the decision would post; nothing is kept. Raises NothingToReview."""
     with rehearsal() as (by, entries):
-        charge = collection.lock(charge_id)
+        charge = locking.lock(charge_id)
         if charge.status not in WITH_PROCESSOR or not charge.needs_review:
             raise NothingToReview
         _conclude(charge, outcome, "", by, now)
@@ -96,7 +99,7 @@ def _conclude(charge: Charge, outcome: str, reason: str, by: Actor, now: datetim
     if outcome == SUCCEEDED:
         deciding.succeed(charge, now)
     else:
-        deciding.fail(charge, now, code=CODE, message=reason)
+        deciding.fail(charge, Failure(CODE, reason), now)
     collection.conclude(charge, by=by, now=now)
 
 
@@ -105,7 +108,7 @@ def resolve_refund(
 ) -> Refund:
     """The refund that needed a review is succeeded or failed, as staff found, and says so.
 
-    Raises NothingToReview, ReviewUnderWay, EvidenceContradicts, ProcessorAway.
+    Raises NothingToReview, ReviewInProgress, EvidenceContradicts, ProcessorUnavailable.
     """
     row = Refund.objects.select_related("charge").get(id=refund_id)
     if row.status != RefundStatus.PENDING or not row.needs_review:
@@ -113,11 +116,11 @@ def resolve_refund(
     begun = _begun(row, now)
     evidence, external_id = _evidence_about_refund(row, outcome)
     with transaction.atomic(durable=True):
-        charge, row = refund_asking.locked(row)
+        charge, row = locking.lock_refund(row)
         if row.status != RefundStatus.PENDING:
             raise NothingToReview
         if _begun(row, now) != begun:
-            raise ReviewUnderWay
+            raise ReviewInProgress
         row.external_refund_id = row.external_refund_id or external_id
         _conclude_refund(charge, row, outcome, reason, by, now)
         record(charge.id, row.id, outcome=outcome, reason=reason, evidence=evidence, by=by, now=now)
@@ -130,7 +133,7 @@ def rehearse_refund_resolution(
     """The entries that the decision would post; nothing is kept. Raises NothingToReview."""
     found = Refund.objects.select_related("charge").get(id=refund_id)
     with rehearsal() as (by, entries):
-        charge, row = refund_asking.locked(found)
+        charge, row = locking.lock_refund(found)
         if row.status != RefundStatus.PENDING or not row.needs_review:
             raise NothingToReview
         _conclude_refund(charge, row, outcome, "", by, now)
@@ -141,9 +144,9 @@ def _conclude_refund(
     charge: Charge, row: Refund, outcome: str, reason: str, by: Actor, now: datetime
 ) -> None:
     if outcome == SUCCEEDED:
-        refund_asking.succeed(charge, row, by=by, now=now)
+        settlement.succeed(charge, row, by=by, now=now)
     else:
-        refund_asking.fail(charge, row, code=CODE, message=reason, by=by, now=now)
+        settlement.fail(charge, row, Failure(CODE, reason), by=by, now=now)
 
 
 def acknowledge(*, charge_id: UUID, reason: str, by: Actor, now: datetime) -> Charge:
@@ -151,7 +154,7 @@ def acknowledge(*, charge_id: UUID, reason: str, by: Actor, now: datetime) -> Ch
     it: the flags are gone, the reason stays. Raises NothingToReview.
     """
     with transaction.atomic(durable=True):
-        charge = collection.lock(charge_id)
+        charge = locking.lock(charge_id)
         texts = flags(charge_id=charge_id)
         if not texts:
             raise NothingToReview
@@ -193,15 +196,14 @@ def _evidence_about(charge: Charge, outcome: str) -> str:
         if outcome == SUCCEEDED:
             raise EvidenceContradicts("there is no intent.")
         return "There is no intent."
-    try:
-        intent = intents.retrieve(intent_id)
-        if outcome == FAILED and intent.is_open:
-            intent = intents.cancel(intent.id)
-    except NotUnderstood as error:
-        return f"The processor's answer made no sense: {error}"
-    except (NotExecuted, OutcomeUnknown) as error:
-        raise ProcessorAway from error
-    _check(difference(charge, intent), intent, outcome)
+    with answer_needed():
+        try:
+            intent = intents.retrieve(intent_id)
+            if outcome == FAILED and intent.is_open:
+                intent = intents.cancel(intent.id)
+        except NotUnderstood as error:
+            return f"The processor's answer made no sense: {error}"
+    _check(processor.difference(charge, intent), intent, outcome)
     return f"{intent.id} is {intent.status}: {money.spoken(intent.amount, intent.currency)}."
 
 
@@ -214,26 +216,25 @@ def _spoken_of(charge: Charge) -> str:
 def _begun(row: Charge | Refund, now: datetime) -> int:
     """How often it was begun: the same before and after means that nobody came between.
 
-    Raises ReviewUnderWay while somebody is at it.
+    Raises ReviewInProgress while somebody is at it.
     """
     if attempts.is_under_way(row, now):
-        raise ReviewUnderWay
+        raise ReviewInProgress
     return row.attempts
 
 
 def _evidence_about_refund(row: Refund, outcome: str) -> tuple[str, str | None]:
     """What the processor says, and the id of its refund if that is ours."""
-    try:
-        theirs = card_refunds.find(row, intent_id=row.charge.external_charge_id or "")
-    except NotUnderstood as error:
-        return f"The processor's answer made no sense: {error}", None
-    except (NotExecuted, OutcomeUnknown) as error:
-        raise ProcessorAway from error
+    with answer_needed():
+        try:
+            theirs = card_refunds.find(row, intent_id=row.charge.external_charge_id or "")
+        except NotUnderstood as error:
+            return f"The processor's answer made no sense: {error}", None
     if theirs is None:
         if outcome == SUCCEEDED:
             raise EvidenceContradicts("there is no such refund.")
         return "There is no such refund.", None
-    _check(refund_asking.difference(row, theirs), theirs, outcome)
+    _check(refund_processor.difference(row, theirs), theirs, outcome)
     said = f"{theirs.id} is {theirs.status}: {money.spoken(theirs.amount, theirs.currency)}."
     return said, theirs.id
 

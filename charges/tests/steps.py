@@ -163,7 +163,7 @@ def balances():
 
 def hear_of_disputes(charge_id, now):
     for dispute_id in disputes_of(charge_id):
-        services.hear_of_dispute(external_id=dispute_id, by=BY, now=now)
+        services.sync_dispute(external_id=dispute_id, by=BY, now=now)
 
 
 def notice(type_, object_id, *, id_=None, secret=SECRET, at=None, **fields):

@@ -91,7 +91,7 @@ def test_every_callback_about_it_is_the_same_refund(made, now):
 def test_eight_callbacks_at_once_adopt_it_once(made, now):
     refund_id = refund_at_the_processor(made["id"], 5000)
 
-    race(*[lambda: services.hear_of_refund(external_id=refund_id, by=BY, now=now)] * 8)
+    race(*[lambda: services.sync_refund(external_id=refund_id, by=BY, now=now)] * 8)
 
     assert Refund.objects.get().status == "succeeded"
     assert events_of(made["id"]).count("charge.refunded") == 1
@@ -162,7 +162,7 @@ def test_while_ours_holds_the_same_money_it_waits_for_that(api, make, sandbox, n
     assert flag_of(made) == ""
 
     services.complete_refund(refund_id=ours["id"], by=BY, now=now)
-    services.hear_of_refund(external_id=refund_id, by=BY, now=now)
+    services.sync_refund(external_id=refund_id, by=BY, now=now)
 
     outcomes = Refund.objects.order_by("id").values_list("origin", "status")
     assert list(outcomes) == [("api", "failed"), ("processor", "succeeded")]
@@ -191,7 +191,7 @@ def test_one_of_a_stranger_is_nothing_to_us(made, now):
     stranger = client().v1.payment_intents.create(params=params)
     made_there = client().v1.refunds.create(params={"payment_intent": stranger.id})
 
-    assert services.hear_of_refund(external_id=made_there.id, by=BY, now=now)[0] is None
+    assert services.sync_refund(external_id=made_there.id, by=BY, now=now)[0] is None
 
 
 def test_the_repair_adopts_what_no_callback_told(made, now):

@@ -11,7 +11,7 @@ import time_machine
 from charges import services
 from charges.gateway.client import client
 from charges.models import Charge
-from charges.services.asking import ACTION_LIFETIME
+from charges.settlement.charges import ACTION_LIFETIME
 from charges.tests.steps import (
     CARD,
     authenticate,
@@ -295,7 +295,7 @@ def test_a_cancellation_that_ended_in_a_500_is_asked_about_at_once(api, waiting,
 def test_four_cancellations_and_a_success_at_once_have_one_outcome(api, waiting, sandbox, now):
     authenticate(waiting["id"], sandbox)
     doors = [lambda: cancel(api, waiting["id"]).status_code] * 4
-    doors += [lambda: services.hear_of_intent(
+    doors += [lambda: services.sync_intent(
         intent_id=waiting["external_charge_id"], by=BY, now=now
     )[0].status]  # fmt: skip
 

@@ -13,7 +13,11 @@ from django.conf import settings
 from django.db import connection
 
 from charges.models import Charge, Refund
-from charges.services import asking, charging, refund_asking, refunding
+from charges.processor import charges as charge_processor
+from charges.processor import refunds as refund_processor
+from charges.services import charging, refunding
+from charges.settlement import charges as charge_settlement
+from charges.settlement import refunds as refund_settlement
 from charges.tests.cutting_proxy import CuttingProxy
 from charges.tests.steps import (
     CARD,
@@ -48,6 +52,12 @@ def cut_connection():
         cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
 
 
+PASSING = (
+    charging, refunding, charge_processor, refund_processor, charge_settlement, refund_settlement,
+)  # fmt: skip
+"""Modules that pass kill points."""
+
+
 @pytest.fixture
 def cut_at(monkeypatch):
     """`cut_at(name)`: the next time the kill point is passed, the connection is cut there."""
@@ -60,7 +70,7 @@ def cut_at(monkeypatch):
                 armed.clear()
                 cut_connection()
 
-        for module in (asking, charging, refund_asking, refunding):
+        for module in PASSING:
             monkeypatch.setattr(module, "killpoint", killpoint)
 
     return order

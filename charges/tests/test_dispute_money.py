@@ -8,7 +8,7 @@ from charges import services
 from charges.gateway import disputes as gateway
 from charges.gateway.client import client
 from charges.models import Charge, Dispute, DisputeMovement, Refund
-from charges.services import disputes
+from charges.services import sync_disputes
 from charges.tests.steps import (
     CARD,
     balances,
@@ -207,8 +207,8 @@ def test_eight_callbacks_at_once_post_each_movement_once(made, sandbox, now, sta
 
     def heard():
         try:
-            services.hear_of_dispute(external_id=dispute_id, by=BY, now=now)
-        except disputes.DisputeMoving:
+            services.sync_dispute(external_id=dispute_id, by=BY, now=now)
+        except sync_disputes.DisputeMoving:
             return False
         return True
 
@@ -228,11 +228,11 @@ def test_what_was_fetched_before_somebody_wrote_is_fetched_again(made, sandbox, 
         if not late:
             late.append(fetched.status)
             sandbox.close_dispute(dispute_id, "won")
-            services.hear_of_dispute(external_id=dispute_id, by=BY, now=now)
+            services.sync_dispute(external_id=dispute_id, by=BY, now=now)
         return fetched
 
-    monkeypatch.setattr(disputes.disputes, "retrieve", overtaken)
-    services.hear_of_dispute(external_id=dispute_id, by=BY, now=now)
+    monkeypatch.setattr(gateway, "retrieve", overtaken)
+    services.sync_dispute(external_id=dispute_id, by=BY, now=now)
 
     assert late == ["lost"]
     assert Charge.objects.get().dispute_status == "won"

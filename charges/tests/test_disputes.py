@@ -10,7 +10,7 @@ from django.db import connection
 from charges import services
 from charges.gateway.client import client
 from charges.models import Charge, Dispute, ProcessorEvent, Refund, RefundTo
-from charges.services import disputes
+from charges.services import sync_disputes
 from charges.tests.steps import (
     CARD,
     charged,
@@ -210,7 +210,7 @@ def test_eight_callbacks_at_once_post_once(opened, sandbox, now):
     (dispute_id,) = disputes_of(opened["id"])
     sandbox.close_dispute(dispute_id, "lost")
 
-    race(*[lambda: services.hear_of_dispute(external_id=dispute_id, by=BY, now=now)] * 8)
+    race(*[lambda: services.sync_dispute(external_id=dispute_id, by=BY, now=now)] * 8)
 
     assert LedgerTransaction.objects.filter(kind="dispute").count() == 1
 
@@ -229,14 +229,14 @@ def test_a_refund_while_a_dispute_is_being_lost_waits_for_it(made, sandbox, now,
             connection.close()
 
     other = threading.Thread(target=refund_meanwhile)
-    follow = disputes._follow
+    follow = sync_disputes._follow
 
     def overtaken(charge, theirs, **actor):
         other.start()
         other.join(0.5)
         return follow(charge, theirs, **actor)
 
-    monkeypatch.setattr(disputes, "_follow", overtaken)
+    monkeypatch.setattr(sync_disputes, "_follow", overtaken)
     hear_of_disputes(made["id"], now)
     other.join(20)
 
@@ -247,7 +247,7 @@ def test_a_refund_while_a_dispute_is_being_lost_waits_for_it(made, sandbox, now,
 def test_eight_first_callbacks_at_once_are_one_dispute(made, now):
     (dispute_id,) = disputes_of(made["id"])
 
-    race(*[lambda: services.hear_of_dispute(external_id=dispute_id, by=BY, now=now)] * 8)
+    race(*[lambda: services.sync_dispute(external_id=dispute_id, by=BY, now=now)] * 8)
 
     assert Dispute.objects.count() == 1
     assert events_of(made["id"]).count("charge.disputed") == 1

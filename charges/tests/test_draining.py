@@ -10,8 +10,8 @@ import pytest
 from django.db.backends.signals import connection_created
 
 from charges import services
+from charges.draining import MAX_BROKEN, PARALLEL, drain
 from charges.models import Charge, ProcessorEvent
-from charges.services.draining import MAX_BROKEN, PARALLEL, drain
 from charges.tests.steps import notice, receive
 from conftest import BY
 

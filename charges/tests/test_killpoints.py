@@ -16,7 +16,7 @@ from charges import backoff, services
 from charges.gateway.client import client
 from charges.killpoints import REGISTRY, killpoint
 from charges.models import Charge, ProcessorEvent, Refund
-from charges.services import inbound
+from charges.services import stripe_events
 from charges.tests.steps import (
     CARD,
     DECLINED,
@@ -238,7 +238,7 @@ def test_a_refund_that_fails_in_a_killed_process_fails_once(collected, now, name
 
 def test_a_refund_of_the_processors_that_was_cut_off_is_ended_by_the_sweep(collected, now):
     refund_id = refund_at_the_processor(collected.id, 1000)
-    hear_of_it = partial(services.hear_of_refund, external_id=refund_id, by=BY, now=now)
+    hear_of_it = partial(services.sync_refund, external_id=refund_id, by=BY, now=now)
     kill("adoption.after_reserved", hear_of_it)
 
     ended = complete(Refund.objects.get().id, now)
@@ -287,7 +287,7 @@ def test_a_killed_cancellation_is_ended_by_a_sweep(waiting, now):
 
 
 def process_next(at):
-    inbound.process(inbound.claim_next(at), at, by=BY)
+    stripe_events.process(stripe_events.claim_next(at), at, by=BY)
 
 
 @pytest.mark.parametrize(

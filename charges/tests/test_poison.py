@@ -9,8 +9,7 @@ import time_machine
 from django.utils import timezone
 
 from charges import backoff, services
-from charges.attempts import BEGUN_TOO_OFTEN
-from charges.collection import LEASE
+from charges.attempts import BEGUN_TOO_OFTEN, LEASE
 from charges.models import Charge
 from charges.tests.steps import new_charge
 from conftest import BY

@@ -7,11 +7,14 @@ from datetime import timedelta
 import pytest
 
 from charges import services
+from charges.answers import Answer
+from charges.declines import Failure
 from charges.gateway import intents
 from charges.gateway.client import client
 from charges.gateway.intents import Intent
-from charges.models import Charge, Refund, Resolution
-from charges.services import asking, refund_asking
+from charges.models import Charge, Outcome, Refund, Resolution
+from charges.processor.charges import classify
+from charges.services import charging, refunding
 from charges.tests.steps import (
     CARD,
     charged,
@@ -143,7 +146,7 @@ def test_without_an_intent_nothing_was_collected(partner, poor_ada, sandbox, now
 def test_while_the_processor_is_away_nothing_is_decided(differing, sandbox, now):
     sandbox.fault("error_500_before", method="GET", path="payment_intents/")
 
-    with pytest.raises(services.ProcessorAway):
+    with pytest.raises(services.ProcessorUnavailable):
         resolve(differing.id, "succeeded", now)
 
 
@@ -250,7 +253,7 @@ def test_a_settled_review_is_paid_like_any_other(partner, poor_ada, sandbox, now
 def test_while_a_worker_is_at_it_staff_decide_nothing(differing, now):
     Charge.objects.update(attempts=2, next_attempt_at=now + timedelta(seconds=60))
 
-    with pytest.raises(services.ReviewUnderWay):
+    with pytest.raises(services.ReviewInProgress):
         resolve(differing.id, "failed", now)
 
     Charge.objects.update(attempts=1, next_attempt_at=None)
@@ -287,7 +290,7 @@ def test_a_worker_that_came_and_left_meanwhile_makes_staff_look_again(
         return intent
 
     monkeypatch.setattr(intents, "retrieve", overtaken)
-    with pytest.raises(services.ReviewUnderWay):
+    with pytest.raises(services.ReviewInProgress):
         resolve(made.id, "failed", now)
 
     assert not Resolution.objects.exists()
@@ -319,7 +322,7 @@ def test_a_success_that_comes_after_staff_failed_it_is_flagged(
         made.external_charge_id, "succeeded", 7000, "USD", str(made.id), amount_received=7000
     )
 
-    asking.take(made, asking.judge(made, intent), None, by=BY, now=now)
+    charging.settle(made, classify(made, intent), None, by=BY, now=now)
 
     assert "succeeded" in Charge.objects.get().needs_review
 
@@ -333,7 +336,7 @@ def test_a_refund_that_staff_settled_can_fail_later(partner, poor_ada, sandbox, 
     kept = Refund.objects.get()
     sandbox.advance_clock(3600)
 
-    services.hear_of_refund(external_id=kept.external_refund_id, by=BY, now=now)
+    services.sync_refund(external_id=kept.external_refund_id, by=BY, now=now)
 
     assert Refund.objects.get().status == "failed"
     assert Charge.objects.get().amount_refunded == 0
@@ -347,6 +350,7 @@ def test_a_late_refusal_undoes_no_refund_that_succeeded(partner, poor_ada, sandb
     sandbox.fault("garbage", method="GET", path="/v1/refunds")
     services.resolve_refund(refund_id=row.id, outcome="succeeded", reason=REASON, by=BY, now=now)
 
-    refund_asking._end(row, "refused", "No.", None, by=BY, now=now)
+    refusal = Answer(Outcome.REFUSED, "No.", failure=Failure("refused", "No."))
+    refunding.settle(row, refusal, None, by=BY, now=now)
 
     assert Refund.objects.get().status == "succeeded"

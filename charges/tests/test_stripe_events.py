@@ -15,7 +15,7 @@ from django.test import Client
 
 from charges import services
 from charges.models import Charge, ProcessorEvent
-from charges.services import inbound
+from charges.services import stripe_events
 from charges.tests.steps import (
     CARD,
     DECLINED,
@@ -173,7 +173,7 @@ def test_an_event_that_somebody_works_on_is_stepped_over(waiting, now):
 
     with transaction.atomic():
         ProcessorEvent.objects.select_for_update().get(processed_at=None)
-        found = race(lambda: inbound.claim_next(now))
+        found = race(lambda: stripe_events.claim_next(now))
 
     assert found == [None]
 
@@ -329,7 +329,7 @@ def test_an_amount_that_differs_is_left_to_staff(partner, poor_ada, sandbox, now
 
 
 def test_a_success_of_what_failed_here_is_flagged_for_staff(api, waiting, sandbox, now):
-    services.hear_of_intent(intent_id=waiting["external_charge_id"], by=BY, now=now)
+    services.sync_intent(intent_id=waiting["external_charge_id"], by=BY, now=now)
     with_failure = Charge.objects.filter(id=waiting["id"])
     assert terminal_events(waiting["id"]) == ["charge.succeeded"]
     kept = with_failure.values("status", "succeeded_at").get()

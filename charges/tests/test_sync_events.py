@@ -11,8 +11,8 @@ from django.core.management import CommandError, call_command
 from charges import services
 from charges.gateway.client import client
 from charges.models import Charge, Dispute, EventSync, PaymentMethod, ProcessorEvent, Refund
-from charges.services import syncing
-from charges.services.inbound import DOORS
+from charges.services import event_sync
+from charges.services.stripe_events import DOORS
 from charges.tasks import sync_events
 from charges.tests.steps import (
     authenticate,
@@ -56,11 +56,11 @@ def waiting(api, poor_ada, sandbox):
 
 @pytest.mark.parametrize("prefix", DOORS)
 def test_every_type_that_has_a_door_is_asked_for(prefix):
-    assert [name for name in syncing.listened() if name.startswith(prefix)]
+    assert [name for name in event_sync.listened() if name.startswith(prefix)]
 
 
 def test_only_types_that_have_a_door_are_asked_for():
-    assert all(name.startswith(tuple(DOORS)) for name in syncing.listened())
+    assert all(name.startswith(tuple(DOORS)) for name in event_sync.listened())
 
 
 def test_a_passed_authentication_is_learnt_without_a_callback(waiting, now):
@@ -211,7 +211,7 @@ def test_an_event_of_the_other_mode_is_a_stranger_here_too(waiting, now, setting
 @pytest.fixture
 def many(committed, sandbox, monkeypatch):
     """`many(count)`: so many events about cards of strangers; ten a page."""
-    monkeypatch.setattr("charges.gateway.inbound.PAGE", 10)
+    monkeypatch.setattr("charges.gateway.events.PAGE", 10)
 
     def make(count):
         cards = client().v1.payment_methods
@@ -233,7 +233,7 @@ def test_what_was_read_is_not_listed_again(many, sandbox, now):
 
 
 def test_a_run_reads_a_bounded_number_of_pages_and_the_next_goes_on(many, now, monkeypatch):
-    monkeypatch.setattr(syncing, "PAGES_AT_ONCE", 2)
+    monkeypatch.setattr(event_sync, "PAGES_AT_ONCE", 2)
     many(35)
 
     runs = [sync(now) for _ in range(2)]
@@ -245,7 +245,7 @@ def test_a_run_reads_a_bounded_number_of_pages_and_the_next_goes_on(many, now, m
 
 def test_a_run_that_is_cut_off_goes_on_below_its_last_page(many, sandbox, now):
     many(35)
-    with pytest.raises(services.ProcessorAway):
+    with pytest.raises(services.ProcessorUnavailable):
         _read_pages_then_fail(sandbox, now, pages=2)
     kept = ProcessorEvent.objects.count()
 
@@ -263,7 +263,7 @@ def _read_pages_then_fail(sandbox, now, pages):
 
 
 def test_events_that_come_during_a_walk_of_several_runs_are_read(many, now, monkeypatch):
-    monkeypatch.setattr(syncing, "PAGES_AT_ONCE", 1)
+    monkeypatch.setattr(event_sync, "PAGES_AT_ONCE", 1)
     many(15)
     sync(now)
     many(15)
@@ -335,12 +335,12 @@ def test_a_clock_of_stripe_that_was_ahead_of_ours_loses_nothing(sandbox, many, n
 
 
 def test_more_types_than_stripe_takes_at_once_are_asked_for_in_turn(waiting, now, monkeypatch):
-    monkeypatch.setattr(syncing, "TYPES_AT_ONCE", 3)
+    monkeypatch.setattr(event_sync, "TYPES_AT_ONCE", 3)
 
     sync(now)
 
     assert end_of(waiting["id"]) == paid(7000)
-    assert EventSync.objects.count() == -(-len(syncing.listened()) // 3)
+    assert EventSync.objects.count() == -(-len(event_sync.listened()) // 3)
 
 
 def test_a_fresh_system_that_stripe_has_nothing_for_reads_nothing(committed, sandbox, now):
@@ -352,7 +352,7 @@ def test_a_fresh_system_that_stripe_has_nothing_for_reads_nothing(committed, san
 @pytest.mark.parametrize("action", ["error_500_before", "rate_limit_429", "garbage", "drop_after"])
 def test_while_stripe_is_away_nothing_is_lost(waiting, sandbox, now, action):
     sandbox.fault(action, method="GET", path="^/v1/events$")
-    with pytest.raises(services.ProcessorAway):
+    with pytest.raises(services.ProcessorUnavailable):
         services.sync_events(now=now)
 
     sync(now)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from charges import collection, declines
+from charges import declines
+from charges.hooks import hooks
 from charges.models import (
     OPEN,
     CardAttempt,
@@ -201,7 +202,7 @@ def _failed(story: Story, at: datetime) -> Iterator[Entry]:
         f"{kind}: {declines.MEANING[known.category]}{_released(story)}",
         {**failure, "next_attempt_at": time(failure.get("next_attempt_at"))},
     )
-    if story.charge.is_owned and (outlook := collection.owner().outlook(story.charge)):
+    if story.charge.is_for_order and (outlook := hooks().describe_outlook(story.charge)):
         yield Entry(at, "outlook", outlook)
 
 

@@ -104,7 +104,7 @@ class Api:
 
     def settle_late_refunds(self) -> None:
         with self.store.transaction():
-            refunds.settle_late(self.call({}))
+            refunds.auto_apply(self.call({}))
 
     def _stored(self, request: Request) -> Answer | None:
         if request.key is None or request.method != "POST":

@@ -55,7 +55,7 @@ def cancel(call: Call) -> Json:
     return refund
 
 
-def settle_late(call: Call) -> None:
+def auto_apply(call: Call) -> None:
     """Every late refund whose time has come is what it becomes."""
     for refund in call.store.select("refund", "AND due <= ? ORDER BY seq", (call.now,)):
         refund["status"] = secret(refund).pop("becomes")

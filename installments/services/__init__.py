@@ -26,7 +26,7 @@ from installments.services.living import (
     resume_order,
 )
 from installments.services.locking import ChargeInProgress, InvalidTransition
-from installments.services.paying import pay_off, process_installment, rehearse_payment, settle_late
+from installments.services.paying import auto_apply, pay_off, process_installment, rehearse_payment
 from installments.services.sweeping import (
     Swept,
     expect,
@@ -49,6 +49,7 @@ __all__ = [
     "PreviewOutdated",
     "Swept",
     "activate_order",
+    "auto_apply",
     "cancel_order",
     "change_order",
     "create_order",
@@ -67,7 +68,6 @@ __all__ = [
     "reopen_installment",
     "reschedule_installment",
     "resume_order",
-    "settle_late",
     "sweep",
     "write_off_order",
 ]

@@ -11,7 +11,7 @@ from django.db import transaction
 from charges import reopening as charge_reopening
 from charges.models import Charge
 from foundation.actors import Actor
-from installments import owner, planning, reopening, schedule, transitions
+from installments import charge_hooks, planning, reopening, schedule, transitions
 from installments.models import (
     LATE,
     UNPAID,
@@ -29,7 +29,7 @@ from installments.services.locking import (
     locked_installment,
 )
 from wallets import money
-from wallets.services import rehearsal
+from wallets.rehearsal import rehearsal
 
 S = OrderStatus
 REOPENABLE = (S.ACTIVE, S.PAUSED, S.COMPLETED, S.DEFAULTED)
@@ -106,7 +106,7 @@ def write_off_order(*, order_id: UUID, reason: str, by: Actor, now: datetime) ->
     """What is unpaid of the defaulted or past-due order is given up for good. Open charges are
     canceled, at once or by the processor; one that it collects at this moment is paid.
 
-    Raises InvalidTransition, OrderNotPastDue, and ProcessorAway as `cancel_order`.
+    Raises InvalidTransition, OrderNotPastDue, and ProcessorUnavailable as `cancel_order`.
     """
     with transaction.atomic(durable=True):
         order = locked(order_id)
@@ -125,7 +125,7 @@ def _reinstate(order_id: UUID, reason: str, by: Actor, now: datetime) -> Install
     if order.status == S.ACTIVE:
         return order
     check(order, "reinstated", S.DEFAULTED)
-    if owner.has_open_dispute(order):
+    if charge_hooks.has_open_dispute(order):
         raise OrderDisputed
     parts = list(Installment.objects.filter(order=order).order_by("id").select_for_update())
     if any(part.status == InstallmentStatus.PROCESSING for part in parts):
@@ -139,7 +139,7 @@ def _check_arrears(order: InstallmentOrder) -> None:
     """Raises ArrearsOwed."""
     parts = order.installments.select_related("order").order_by("installment_number")
     late = parts.filter(status__in=LATE)
-    lost = parts.filter(status=InstallmentStatus.PAID, charge__disputes__status=owner.LOST)
+    lost = parts.filter(status=InstallmentStatus.PAID, charge__disputes__status=charge_hooks.LOST)
     if late or lost:
         raise ArrearsOwed(list(late), list(lost.distinct()))
 
@@ -172,7 +172,7 @@ def _reopen_charge(order: InstallmentOrder, charge: Charge, now: datetime) -> No
     """Raises OrderDisputed, RefundInProgress, ChargeKept."""
     charge = Charge.objects.select_for_update(of=("self",)).get(id=charge.id)
     # A completed order would be collected although a bank holds money of it back.
-    if charge.is_disputed or (order.status == S.COMPLETED and owner.has_open_dispute(order)):
+    if charge.is_disputed or (order.status == S.COMPLETED and charge_hooks.has_open_dispute(order)):
         raise OrderDisputed
     charge_reopening.reopen(charge, now)
 

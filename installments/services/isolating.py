@@ -1,4 +1,4 @@
-"""Working off many rows in chunks, each a transaction, so that a row that breaks its chunk keeps
+"""Runs: many rows in chunks, each a transaction, so that a row that breaks its chunk keeps
 nothing from the others.
 
 A chunk that fails is halved until the row that breaks it is alone; that is put into quarantine.

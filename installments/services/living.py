@@ -11,7 +11,7 @@ from django.db import transaction
 from charges import services as charges
 from charges.models import OPEN, Charge
 from foundation.actors import Actor
-from installments import owner, transitions
+from installments import charge_hooks, transitions
 from installments.models import InstallmentOrder, OrderStatus
 from installments.services.locking import check, locked
 
@@ -58,7 +58,7 @@ def resume_order(
         order = locked(order_id)
         check(order, "resumed", S.ACTIVE, S.PAUSED)
         if order.status == S.PAUSED:
-            if owner.has_open_dispute(order):
+            if charge_hooks.has_open_dispute(order):
                 raise OrderDisputed
             transitions.resume(order, is_shifted=is_shifted, reason=reason, by=by, now=now)
         return order
@@ -68,8 +68,8 @@ def cancel_order(*, order_id: UUID, reason: str = "", by: Actor, now: datetime) 
     """Nothing more is collected; what is paid stays paid. Open charges are canceled, at once or by
     the processor; one that it collects at this moment is paid.
 
-    Raises InvalidTransition, and ProcessorAway when the order is canceled but one of its charges
-    may still be paid: a sweep asks again, and so does repeating this.
+    Raises InvalidTransition, and ProcessorUnavailable when the order is canceled but one of its
+    charges may still be paid: a sweep asks again, and so does repeating this.
     """
     with transaction.atomic(durable=True):
         order = locked(order_id)
@@ -83,7 +83,7 @@ def cancel_order(*, order_id: UUID, reason: str = "", by: Actor, now: datetime) 
 def end_charges(order_id: UUID, *, by: Actor, now: datetime) -> None:
     """The processor has canceled the order's charges whose end is wanted, or collected them.
 
-    Raises ProcessorAway.
+    Raises ProcessorUnavailable.
     """
     wanted = Charge.objects.filter(
         installment_order_id=order_id, status__in=OPEN, cancel_requested_at__isnull=False

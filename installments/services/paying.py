@@ -34,7 +34,7 @@ from installments.services.locking import (
 )
 from wallets.ledger import WalletKey
 from wallets.models import LedgerEntry
-from wallets.services import rehearsal
+from wallets.rehearsal import rehearsal
 
 CHARGEABLE = (OrderStatus.ACTIVE, OrderStatus.DEFAULTED)
 SETTLED = "settled"
@@ -88,7 +88,7 @@ def pay_off(*, order_id: UUID, by: Actor, now: datetime) -> InstallmentOrder:
     return InstallmentOrder.objects.with_parts().get(id=order_id)
 
 
-def settle_late(*, customer: WalletKey | None = None, by: Actor, now: datetime) -> int:
+def auto_apply(*, customer: WalletKey | None = None, by: Actor, now: datetime) -> int:
     """Late parts of orders with `auto_apply`, of one customer or of all, are paid as far as their
     wallets cover them alone; returns how many were. Wallets ask for it when money came in
     (settings.WALLET_CREDITED).

@@ -114,7 +114,7 @@ def test_a_wallet_that_is_frozen_at_the_last_moment_pays_nothing_and_no_card_is_
 
     monkeypatch.setattr(collection, "claim", frozen_after)
 
-    assert services.settle_late(by=stories.BY, now=at("04-02")) == 0
+    assert services.auto_apply(by=stories.BY, now=at("04-02")) == 0
     assert statuses(late)[0] == "overdue"
 
 

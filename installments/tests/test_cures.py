@@ -12,7 +12,7 @@ from charges.models import Charge, Refund
 from charges.reopening import ChargeKept, RefundInProgress
 from charges.tests.steps import complete, disputes_of, give_back, hear, returned_by_card
 from foundation.constraints import violated
-from installments import owner, services
+from installments import charge_hooks, services
 from installments.models import Installment, InstallmentOrder
 from installments.planning import InvalidSchedule
 from installments.schedule import Part
@@ -392,7 +392,8 @@ def test_a_refund_that_fails_after_its_part_was_paid_again_is_for_staff(paid_twi
     first = Charge.objects.get(id=paid_twice.charge_id)
     assert Refund.objects.get().status == "failed"
     assert (first.amount_kept, first.needs_review) == (
-        5000, f"50.00 USD came back with refund {paid_twice.id} after its part was reopened.",
+        5000,
+        f"50.00 USD came back with refund {paid_twice.id} after its installment was reopened.",
     )  # fmt: skip
 
 
@@ -406,7 +407,7 @@ def test_a_dispute_that_is_won_after_its_part_was_reopened_is_for_staff(lost, sa
 
     charge = Charge.objects.get(id=charge_id)
     assert (charge.amount_kept, charge.needs_review) == (
-        5000, f"50.00 USD came back with dispute {dispute} after its part was reopened.",
+        5000, f"50.00 USD came back with dispute {dispute} after its installment was reopened.",
     )  # fmt: skip
 
 
@@ -417,7 +418,7 @@ def test_a_dispute_of_a_charge_that_pays_no_part_leaves_the_order_alone(lost, no
     charge.refresh_from_db()
 
     with transaction.atomic():
-        owner.disputed(charge, by=BY, now=now)
+        charge_hooks.dispute_changed(charge, by=BY, now=now)
 
     lost.refresh_from_db()
     assert (charge.dispute_status, lost.status) == ("lost", "active")

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from charges.tests.steps import disputes_of, hear
-from installments import owner
+from installments import charge_hooks
 from installments.models import Installment, InstallmentOrder
 from installments.schedule import Part
 from installments.tests import stories
@@ -122,7 +122,7 @@ def test_a_card_that_declines_while_the_order_is_paused_leaves_the_part_waiting(
 
     assert statuses(order) == ["paid", "pending", "pending"]
     assert stories.part(order, 2).next_attempt_at is None
-    assert "order is paused" in owner.outlook(stories.charges_of(order).last())
+    assert "order is paused" in charge_hooks.describe_outlook(stories.charges_of(order).last())
 
 
 def test_a_card_that_pays_while_the_order_is_paused_has_paid(agree, sandbox, now):

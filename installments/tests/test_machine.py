@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 )
 
 from charges import services as charges
-from charges.services import ProcessorAway
+from charges.services import ProcessorUnavailable
 from charges.tests.steps import give_back
 from devstack.stripe_sandbox.client import SandboxControl
 from installments import services
@@ -43,7 +43,7 @@ from wallets.models import LedgerEntry
 DECLINED = "pm_card_chargeDeclined"
 LOST = "pm_card_chargeDeclinedLostCard"
 REFUSALS = (
-    InvalidTransition, InvalidSchedule, ChargeInProgress, ProcessorAway, ArrearsOwed,
+    InvalidTransition, InvalidSchedule, ChargeInProgress, ProcessorUnavailable, ArrearsOwed,
     OrderNotPastDue,
 )  # fmt: skip
 EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "12"))

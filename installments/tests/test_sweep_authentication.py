@@ -87,7 +87,7 @@ def test_canceling_the_order_cancels_what_waits_for_its_cardholder(waiting, sand
 
 def test_canceling_goes_on_where_the_processor_was_away(waiting, sandbox):
     sandbox.fault("drop_before", path="/cancel", times=1)
-    with pytest.raises(charges.ProcessorAway):
+    with pytest.raises(charges.ProcessorUnavailable):
         stories.cancel(waiting, at("03-01"))
 
     stories.cancel(waiting, at("03-01"))

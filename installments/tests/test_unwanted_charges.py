@@ -11,7 +11,7 @@ from django.utils import timezone
 from charges.gateway import intents
 from charges.gateway.client import client
 from charges.models import Charge
-from charges.services import ProcessorAway
+from charges.services import ProcessorUnavailable
 from charges.tests.steps import hear_of_disputes, paid_intents
 from installments import services
 from installments.tests import stories
@@ -197,7 +197,7 @@ def test_a_payment_of_unknown_outcome_is_looked_at_before_its_order_is_canceled(
 def test_a_cancel_that_the_processor_did_not_do_is_no_success(waiting, sandbox, now):
     sandbox.fault("error_500_before", path="/cancel$")
 
-    with pytest.raises(ProcessorAway):
+    with pytest.raises(ProcessorUnavailable):
         stories.cancel(waiting, now)
 
     waiting.refresh_from_db()
@@ -206,7 +206,7 @@ def test_a_cancel_that_the_processor_did_not_do_is_no_success(waiting, sandbox, 
 
 def test_a_cardholder_is_asked_no_more_once_the_cancel_is_wanted(waiting, sandbox, now):
     sandbox.fault("error_500_before", path="/cancel$")
-    with pytest.raises(ProcessorAway):
+    with pytest.raises(ProcessorUnavailable):
         stories.cancel(waiting, now)
 
     assert stories.charges_of(waiting).get().next_action is None
@@ -214,7 +214,7 @@ def test_a_cardholder_is_asked_no_more_once_the_cancel_is_wanted(waiting, sandbo
 
 def test_a_sweep_cancels_what_the_processor_did_not(waiting, sandbox, now):
     sandbox.fault("error_500_before", path="/cancel$")
-    with pytest.raises(ProcessorAway):
+    with pytest.raises(ProcessorUnavailable):
         stories.cancel(waiting, now)
 
     collect_later(minutes=1)
@@ -225,7 +225,7 @@ def test_a_sweep_cancels_what_the_processor_did_not(waiting, sandbox, now):
 
 def test_asking_again_is_success_once_the_processor_did_it(waiting, sandbox, now):
     sandbox.fault("error_500_before", path="/cancel$")
-    with pytest.raises(ProcessorAway):
+    with pytest.raises(ProcessorUnavailable):
         stories.cancel(waiting, now)
 
     stories.cancel(waiting, now)

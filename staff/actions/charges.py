@@ -24,8 +24,8 @@ from wallets import money
 from wallets.models import LedgerEntry
 
 UNDECIDED = (
-    services.NothingToReview, services.ReviewUnderWay, services.EvidenceContradicts,
-    services.ProcessorAway,
+    services.NothingToReview, services.ReviewInProgress, services.EvidenceContradicts,
+    services.ProcessorUnavailable,
 )  # fmt: skip
 KEPT = {"status", "amount_refunded", "succeeded_at", "failed_at", "canceled_at"}
 
@@ -99,7 +99,7 @@ class Cancel(OfCharge):
     name, permission, title, icon = "cancel-charge", "charge_cancel", "Cancel", "cancel"
     means = "The charge is canceled, what it holds is released, its card is not charged."
     is_danger = True
-    refusals = (services.ChargeNotCancelable, services.ProcessorAway)
+    refusals = (services.ChargeNotCancelable, services.ProcessorUnavailable)
 
     def offers(self, row: Row) -> bool:
         return row.status in (ChargeStatus.PENDING, ChargeStatus.REQUIRES_ACTION)

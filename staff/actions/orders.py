@@ -9,7 +9,7 @@ from django import forms
 from unfold.widgets import UnfoldAdminSingleDateWidget
 
 from charges.reopening import ChargeKept, RefundInProgress
-from charges.services import ProcessorAway
+from charges.services import ProcessorUnavailable
 from foundation.actors import Actor
 from installments import planning, schedule, services
 from installments.models import (
@@ -36,7 +36,7 @@ KEPT = {
 class OfOrder(Action):
     model = InstallmentOrder
     refusals: ClassVar[tuple[type[Exception], ...]] = (
-        services.InvalidTransition, services.OrderDisputed, ProcessorAway, UnknownTimeZone,
+        services.InvalidTransition, services.OrderDisputed, ProcessorUnavailable, UnknownTimeZone,
     )  # fmt: skip
     states: ClassVar[tuple[str, ...]]
 
@@ -145,8 +145,8 @@ class WriteOff(OfOrder):
 class OfPart(Action):
     model = Installment
     refusals: ClassVar[tuple[type[Exception], ...]] = (
-        services.InvalidTransition, services.ChargeInProgress, ProcessorAway, InvalidSchedule,
-        UnknownTimeZone,
+        services.InvalidTransition, services.ChargeInProgress, ProcessorUnavailable,
+        InvalidSchedule, UnknownTimeZone,
     )  # fmt: skip
 
     def get(self, pk: str) -> Installment:

@@ -1,4 +1,4 @@
-"""Working off what is due to one endpoint: claimed, sent and recorded in batches."""
+"""Runs: what is due to one endpoint is claimed, sent and recorded in batches."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class Command(BaseCommand):
     def handle(self, *, since: str | None, **options: Any) -> None:
         try:
             read = self._read(moment_of(since) if since else None)
-        except services.ProcessorAway as error:
+        except services.ProcessorUnavailable as error:
             raise CommandError("Stripe does not answer; what was read is kept. Retry.") from error
         tried = services.process_events(by=actors.command("sync_stripe_events"))
         self.stdout.write(

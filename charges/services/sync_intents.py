@@ -1,4 +1,4 @@
-"""Doors: what the processor says about an intent, whoever asked: a callback, or a repair."""
+"""Doors: a charge follows its intent, whoever heard of it: a callback, or a repair."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from datetime import datetime
 
 from django.db import transaction
 
-from charges import collection
+from charges import locking
 from charges.gateway import intents
 from charges.gateway.intents import Intent
 from charges.models import OPEN, Charge, ChargeStatus, Outcome
-from charges.services.asking import flag, judge, take
+from charges.processor.charges import classify
+from charges.review_flags import flag
+from charges.services.charging import settle
 from foundation.actors import Actor
 
 NEWS = {
@@ -20,14 +22,14 @@ NEWS = {
     Outcome.REQUIRES_ACTION,
     Outcome.DIFFERS,
 }
-"""What decides something; the rest is left to whoever is at it."""
+"""What decides something; the rest is left to whoever is asking."""
 
 
-def hear_of_intent(
-    *, intent_id: str, said: str = "", by: Actor, now: datetime
+def sync_intent(
+    *, intent_id: str, reported: str = "", by: Actor, now: datetime
 ) -> tuple[Charge | None, str]:
-    """The charge of the intent stands as the processor has it, fetched now; not even that when the
-    charge has ended and `said` (the state that was heard of) does not put that in doubt.
+    """The charge of the intent stands as the processor has it, fetched now; not even fetched when
+    the charge has ended and the state that was `reported` does not put that in doubt.
 
     Returns the charge and what was done. Raises what the gateway raises.
     """
@@ -35,15 +37,15 @@ def hear_of_intent(
     if charge is None:
         return None, "No charge here has this intent."
     is_success = charge.status == ChargeStatus.SUCCEEDED
-    if charge.status not in OPEN and said and is_success == (said == "succeeded"):
+    if charge.status not in OPEN and reported and is_success == (reported == "succeeded"):
         return charge, f"The charge was {charge.status} before."
     intent = intents.retrieve(intent_id)
     if charge.status not in OPEN:
         return charge, _after_the_end(charge, intent, now)
-    answer = judge(charge, intent)
+    answer = classify(charge, intent)
     is_known = answer.outcome == charge.status == Outcome.REQUIRES_ACTION
     if answer.outcome in NEWS and not is_known:
-        charge = take(charge, answer, None, by=by, now=now)
+        charge = settle(charge, answer, None, by=by, now=now)
     return charge, f"The charge is {charge.status}."
 
 
@@ -54,6 +56,6 @@ def _after_the_end(charge: Charge, intent: Intent, now: datetime) -> str:
         return f"The charge was {charge.status} before."
     text = f"The charge is {charge.status}; the processor says that {intent.id} is {intent.status}."
     with transaction.atomic(durable=True):
-        collection.lock(charge.id)
+        locking.lock(charge.id)
         flag(charge, text, now)
     return text

@@ -1,4 +1,4 @@
-"""Steps of giving back what a charge collected: refunds, lost disputes, and their undoing.
+"""What a charge collected goes back: for refunds and lost disputes, and their undoing.
 
 What goes back is the charge's posting in reverse and in proportion: recipients give back their
 part, what their wallets no longer have is `receivable` from them, the rest is the partner's
@@ -46,8 +46,8 @@ class Return:
         return self.external + self.wallet
 
 
-class GivenBack(NamedTuple):
-    """What came back for a refund or dispute: from recipients, and of the late fee."""
+class Reversed(NamedTuple):
+    """What was reversed for a refund or dispute: of recipients' shares, and of the late fee."""
 
     reversals: list[Reversal]
     late_fee: int
@@ -61,8 +61,8 @@ class Reversal(TypedDict):
     receivable: int
 
 
-def give_back(charge: Charge, back: Return, *, by: Actor, now: datetime) -> GivenBack:
-    """The ledger says that so much went back; returns what was given for it."""
+def post(charge: Charge, back: Return, *, by: Actor, now: datetime) -> Reversed:
+    """The ledger says that so much went back; returns what was reversed for it."""
     wallets = _lock(charge)
     available = Counter({key: wallet.available for key, wallet in wallets.items()})
     lines = [Line(back.account, back.external)]
@@ -70,26 +70,26 @@ def give_back(charge: Charge, back: Return, *, by: Actor, now: datetime) -> Give
         payer = (charge.partner_id, charge.customer_id)
         lines.append(Line(Account.WALLET, back.wallet, wallets[payer]))
         available[payer] += back.wallet
-    given = _reversals(charge, back.amount, available)
-    for reversal in given.reversals:
+    posted = _reversals(charge, back.amount, available)
+    for reversal in posted.reversals:
         wallet = wallets[charge.partner_id, reversal["recipient"]]
         lines.append(Line(Account.WALLET, reversal["receivable"] - reversal["amount"], wallet))
         lines.append(Line(Account.RECEIVABLE, -reversal["receivable"], wallet))
-    lines.append(Line(Account.LATE_FEE, -given.late_fee))
-    lines.append(Line(Account.REVENUE, -_revenue(back, given)))
+    lines.append(Line(Account.LATE_FEE, -posted.late_fee))
+    lines.append(Line(Account.REVENUE, -_revenue(back, posted)))
     _post(charge, back, lines, by, now)
-    return given
+    return posted
 
 
-def take_back(charge: Charge, back: Return, given: GivenBack, *, by: Actor, now: datetime) -> None:
-    """What was given back is undone: the money of the card leg is here again.
+def undo(charge: Charge, back: Return, posted: Reversed, *, by: Actor, now: datetime) -> None:
+    """What was posted is undone: the money of the card leg is here again.
 
     Recipients have their part again, less what they still owe of it. What the customer's wallet no
     longer has of its part is `receivable` from the customer.
     """
     wallets = _lock(charge)
     lines = [Line(back.account, -back.external)]
-    for reversal in given.reversals:
+    for reversal in posted.reversals:
         wallet = wallets[charge.partner_id, reversal["recipient"]]
         owed = min(reversal["receivable"], wallet.receivable)
         lines.append(Line(Account.WALLET, reversal["amount"] - owed, wallet))
@@ -102,15 +102,15 @@ def take_back(charge: Charge, back: Return, given: GivenBack, *, by: Actor, now:
         taken = min(payer.available + gained, back.wallet)
         lines.append(Line(Account.WALLET, -taken, payer))
         lines.append(Line(Account.RECEIVABLE, taken - back.wallet, payer))
-    lines.append(Line(Account.LATE_FEE, given.late_fee))
-    lines.append(Line(Account.REVENUE, _revenue(back, given)))
+    lines.append(Line(Account.LATE_FEE, posted.late_fee))
+    lines.append(Line(Account.REVENUE, _revenue(back, posted)))
     _post(charge, back, lines, by, now)
 
 
-def _revenue(back: Return, given: GivenBack) -> int:
+def _revenue(back: Return, posted: Reversed) -> int:
     """What falls to the partner."""
-    shared = sum(reversal["amount"] for reversal in given.reversals)
-    return back.amount - shared - given.late_fee
+    shared = sum(reversal["amount"] for reversal in posted.reversals)
+    return back.amount - shared - posted.late_fee
 
 
 def _post(charge: Charge, back: Return, lines: Iterable[Line], by: Actor, now: datetime) -> None:
@@ -133,9 +133,14 @@ def _lock(charge: Charge) -> Wallets:
     return ledger.lock((charge.partner_id, customer) for customer in customers)
 
 
-def _reversals(charge: Charge, amount: int, available: Counter[WalletKey]) -> GivenBack:
-    """Recipients give back in proportion; the late fee does so as if it were one more share."""
-    returned, given_back = _so_far(charge)
+def _reversals(charge: Charge, amount: int, available: Counter[WalletKey]) -> Reversed:
+    """Recipients give back in proportion; the late fee does so as if it were one more share.
+
+    Each has given back, after every refund, its share of all that went back so far, rounded once:
+    of a third (3.33 of 10.00) a first refund of 5.00 reverses 1.67, a second one the 1.66 that is
+    missing of 3.33. Rounding each refund alone would reverse 1.67 twice.
+    """
+    returned, given_back = _already_reversed(charge)
     shares: Sequence[splits.Share] = charge.split_shares
     *cells, late_fee = splits.reversal(
         [*(share["amount"] for share in shares), charge.late_fee],
@@ -151,15 +156,15 @@ def _reversals(charge: Charge, amount: int, available: Counter[WalletKey]) -> Gi
             reversals.append(
                 Reversal(recipient=share["recipient"], amount=cell, receivable=lacking)
             )
-    return GivenBack(reversals, late_fee)
+    return Reversed(reversals, late_fee)
 
 
-def _so_far(charge: Charge) -> tuple[int, Counter[str]]:
-    """What went back before by the ledger, what each recipient gave back for it, and LATE_FEE."""
+def _already_reversed(charge: Charge) -> tuple[int, Counter[str]]:
+    """What went back before, by the ledger, and how much of it from each recipient and LATE_FEE."""
     refunds = Refund.objects.filter(charge=charge, status=RefundStatus.SUCCEEDED)
     lost = DisputeAllocation.objects.filter(dispute__charge=charge, reversed_at=None)
-    given = ("amount", "split_reversals", "late_fee_reversed")
-    posted = [*refunds.values_list(*given), *lost.values_list(*given)]
+    columns = ("amount", "split_reversals", "late_fee_reversed")
+    posted = [*refunds.values_list(*columns), *lost.values_list(*columns)]
     given_back: Counter[str] = Counter()
     for _, reversals, late_fee in posted:
         given_back[LATE_FEE] += late_fee

@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 import structlog
 from django.db import transaction
 
-from charges.gateway import inbound
+from charges.gateway import events
 from charges.gateway.client import Refused
-from charges.gateway.inbound import Listed
+from charges.gateway.events import Listed
 from charges.models import EventSync, ProcessorEvent, Source
-from charges.services.inbound import DOORS, store
-from charges.services.processor import asked
+from charges.processor.availability import answer_needed
+from charges.services.stripe_events import DOORS, store
 
 RETENTION = timedelta(days=30)
 """Stripe lists no older events. https://docs.stripe.com/api/events/list"""
@@ -48,7 +48,7 @@ def sync_events(
     callbacks had told us; `progress` hears how many each page listed.
 
     The place is kept page by page. Several may run at once: one moves on, the others end. Raises
-    ProcessorAway.
+    ProcessorUnavailable.
     """
     synced = Synced()
     for place in _places(since, now):
@@ -67,7 +67,7 @@ def sync_events(
 
 def listened() -> list[str]:
     """The types of events that have a door."""
-    return inbound.types_of(DOORS)
+    return events.types_of(DOORS)
 
 
 def _places(since: datetime | None, now: datetime) -> Iterator[EventSync]:
@@ -89,15 +89,15 @@ def _read(place: EventSync, now: datetime) -> Listed:
     """The page below the place's cursor; the first one again when Stripe has forgotten that."""
     types = place.types.split(",")
     since = max(min(place.read_until, now) - OVERLAP, now - RETENTION)
-    with asked():
+    with answer_needed():
         try:
-            return inbound.listed(types, since=since, after=place.cursor)
+            return events.listed(types, since=since, after=place.cursor)
         except Refused:
             if not place.cursor:
                 raise
             with transaction.atomic(durable=True):
                 _move(place, cursor="", walk_until=None)
-            return inbound.listed(types, since=since, after="")
+            return events.listed(types, since=since, after="")
 
 
 def _take(place: EventSync, page: Listed, synced: Synced, now: datetime) -> bool:

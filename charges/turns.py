@@ -22,8 +22,8 @@ class Turns:
     the next partner's. Threads may share it.
     """
 
-    def __init__(self, *, is_owned: bool) -> None:
-        self._is_owned = is_owned
+    def __init__(self, *, is_for_order: bool) -> None:
+        self._is_owned = is_for_order
         self._lock = threading.Lock()
         self._partners: deque[UUID] = deque()
         self._look_at = 0.0

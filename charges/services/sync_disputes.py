@@ -1,4 +1,4 @@
-"""Doors: what the processor says about disputes of our charges."""
+"""Doors: a charge and its disputes follow what the processor says of them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import NamedTuple
 from django.db import transaction
 from django.db.models import Count
 
-from charges import collection, losses
+from charges import facts, locking
 from charges.gateway import disputes
 from charges.gateway.client import OutcomeUnknown
 from charges.gateway.disputes import CardDispute
+from charges.hooks import hooks
 from charges.models import DISPUTE_OPEN, OPEN, Charge, ChargeStatus, Dispute
-from charges.services.asking import flag, flag_what_came_back
-from charges.services.hearing import hear_of_intent
+from charges.review_flags import flag, flag_returned_money
+from charges.services.sync_intents import sync_intent
+from charges.settlement import disputes as settlement
 from foundation.actors import Actor
 from webhooks import events
 
@@ -38,7 +40,7 @@ class Known(NamedTuple):
     movements: int
 
 
-def hear_of_dispute(*, external_id: str, by: Actor, now: datetime) -> tuple[Charge | None, str]:
+def sync_dispute(*, external_id: str, by: Actor, now: datetime) -> tuple[Charge | None, str]:
     """The charge is marked as the processor has the dispute, and what the bank moved for it is in
     the ledger, each movement once; a lost one is borne by those who had shares.
 
@@ -47,22 +49,22 @@ def hear_of_dispute(*, external_id: str, by: Actor, now: datetime) -> tuple[Char
     """
     for _ in range(LOOKS):
         known = _known(external_id)
-        theirs = disputes.retrieve(external_id)
-        charge = Charge.objects.filter(external_charge_id=theirs.intent_id).first()
+        card_dispute = disputes.retrieve(external_id)
+        charge = Charge.objects.filter(external_charge_id=card_dispute.intent_id).first()
         if charge is None:
             return None, "No charge here has this intent."
         if charge.status in OPEN:
-            hear_of_intent(intent_id=theirs.intent_id, by=by, now=now)
+            sync_intent(intent_id=card_dispute.intent_id, by=by, now=now)
         with transaction.atomic(durable=True):
-            charge = collection.lock(charge.id)
+            charge = locking.lock(charge.id)
             if charge.status in OPEN:
                 raise ChargeNotSettled(f"The charge is {charge.status}.")
             if charge.status != ChargeStatus.SUCCEEDED:
-                text = f"The charge is {charge.status}; {theirs.id} disputes that it was collected."
+                text = f"The charge is {charge.status}, yet {card_dispute.id} disputes it."
                 flag(charge, text, now)
                 return charge, text
             if _known(external_id) == known:
-                return charge, _follow(charge, theirs, by=by, now=now)
+                return charge, _follow(charge, card_dispute, by=by, now=now)
     raise DisputeMoving(f"{external_id} changed while it was fetched.")
 
 
@@ -72,39 +74,40 @@ def _known(external_id: str) -> Known | None:
     return Known(*row) if row else None
 
 
-def _follow(charge: Charge, theirs: CardDispute, *, by: Actor, now: datetime) -> str:
+def _follow(charge: Charge, card_dispute: CardDispute, *, by: Actor, now: datetime) -> str:
     dispute, is_new = Dispute.objects.select_for_update().get_or_create(
-        external_id=theirs.id,
+        external_id=card_dispute.id,
         defaults={
             "partner_id": charge.partner_id,
             "charge": charge,
-            "amount": theirs.amount,
-            "currency": theirs.currency,
-            "status": theirs.status,
-            "reason": theirs.reason,
-            "evidence_due_at": theirs.evidence_due_at,
-            "opened_at": theirs.created_at,
+            "amount": card_dispute.amount,
+            "currency": card_dispute.currency,
+            "status": card_dispute.status,
+            "reason": card_dispute.reason,
+            "evidence_due_at": card_dispute.evidence_due_at,
+            "opened_at": card_dispute.created_at,
             "updated_at": now,
         },
     )
     was = "" if is_new else dispute.status
-    dispute.status, dispute.amount, dispute.updated_at = theirs.status, theirs.amount, now
-    dispute.evidence_due_at = theirs.evidence_due_at
-    told = []
-    if is_new or (was not in DISPUTE_OPEN and theirs.status in DISPUTE_OPEN):
-        told.append("charge.disputed")
-    if theirs.status != was:
-        dispute.closed_at = now if theirs.status in CLOSED else None
-        told += ["charge.dispute_closed"] if theirs.status in CLOSED else []
-    losses.post_movements(charge, dispute, theirs.movements, by=by, now=now)
-    losses.allocate(charge, dispute, by=by, now=now)
-    losses.allocate_freed(charge, by=by, now=now)
+    dispute.status, dispute.amount = card_dispute.status, card_dispute.amount
+    dispute.updated_at = now
+    dispute.evidence_due_at = card_dispute.evidence_due_at
+    event_types = []
+    if is_new or (was not in DISPUTE_OPEN and card_dispute.status in DISPUTE_OPEN):
+        event_types.append("charge.disputed")
+    if card_dispute.status != was:
+        dispute.closed_at = now if card_dispute.status in CLOSED else None
+        event_types += ["charge.dispute_closed"] if card_dispute.status in CLOSED else []
+    settlement.post_movements(charge, dispute, card_dispute.movements, by=by, now=now)
+    settlement.allocate(charge, dispute, by=by, now=now)
+    settlement.allocate_freed(charge, by=by, now=now)
     _mark(charge, dispute, now)
-    if told:
-        flag_what_came_back(charge, f"dispute {dispute.external_id}", now)
-    events.publish([collection.fact(charge, name) for name in told], by=by, now=now)
-    if charge.is_owned and told:
-        collection.owner().disputed(charge, by=by, now=now)
+    if event_types:
+        flag_returned_money(charge, f"dispute {dispute.external_id}", now)
+    events.publish([facts.of_charge(charge, name) for name in event_types], by=by, now=now)
+    if charge.is_for_order and event_types:
+        hooks().dispute_changed(charge, by=by, now=now)
     return f"The dispute is {dispute.status}."
 
 

@@ -11,14 +11,14 @@ import structlog
 from django.db import transaction
 
 from charges import backoff, cards, filing, holders
+from charges.attempts import LEASE
 from charges.cards import PaymentMethodNotFound
-from charges.collection import LEASE
+from charges.draining import drain
 from charges.gateway import cards as card_gateway
 from charges.gateway.cards import Card, Setup
 from charges.gateway.client import CustomerGone, NotExecuted, OutcomeUnknown, Refused
 from charges.models import PaymentMethod
-from charges.services.draining import drain
-from charges.services.processor import ProcessorAway, asked
+from charges.processor.availability import ProcessorUnavailable, answer_needed
 from foundation.actors import Actor
 
 T = TypeVar("T")
@@ -47,7 +47,8 @@ def attach_payment_method(
     default, whatever was before; otherwise the newest other card is, if there is one.
 
     With `stripe_customer` it is already that Stripe customer's, which stands for ours from now on.
-    Raises PaymentMethodNotFound, PaymentMethodDeclined, PaymentMethodUnusable, ProcessorAway.
+    Raises PaymentMethodNotFound, PaymentMethodDeclined, PaymentMethodUnusable,
+    ProcessorUnavailable.
     """
     cards.check(partner_id, customer_id, payment_method)
     card = (
@@ -73,7 +74,8 @@ def keep_payment_method(
     """The card that somebody wants to charge later, by its id at Stripe: on file before, or from
     now on. It becomes the default of a customer who has none; an empty one stays empty.
 
-    Raises PaymentMethodNotFound, PaymentMethodDeclined, PaymentMethodUnusable, ProcessorAway.
+    Raises PaymentMethodNotFound, PaymentMethodDeclined, PaymentMethodUnusable,
+    ProcessorUnavailable.
     """
     if not payment_method or cards.check(partner_id, customer_id, payment_method):
         return payment_method
@@ -89,7 +91,7 @@ def set_up_payment_method(
 ) -> Setup:
     """A SetupIntent with whose client secret the partner's page saves a card of the customer.
 
-    The card is on file when Stripe tells us that it was saved. Raises ProcessorAway.
+    The card is on file when Stripe tells us that it was saved. Raises ProcessorUnavailable.
     """
 
     def create(customer: str) -> Setup:
@@ -102,11 +104,11 @@ def set_up_payment_method(
         )
 
     try:
-        with asked():
+        with answer_needed():
             return _for_customer(partner_id, customer_id, now, create)
     except Refused as refusal:  # no card is in question: it is our request that was wrong
         logger.exception("stripe.refused_setup", customer=customer_id)
-        raise ProcessorAway from refusal
+        raise ProcessorUnavailable from refusal
 
 
 def detach_payment_method(*, payment_method: PaymentMethod, by: Actor, now: datetime) -> None:
@@ -133,7 +135,7 @@ def _attached(partner_id: UUID, customer_id: str, payment_method: str, now: date
         return card_gateway.attach(payment_method, customer=customer)
 
     try:
-        with asked():
+        with answer_needed():
             return _for_customer(partner_id, customer_id, now, attach)
     except Refused as refusal:
         raise _refusal(payment_method, refusal) from refusal
@@ -141,10 +143,10 @@ def _attached(partner_id: UUID, customer_id: str, payment_method: str, now: date
 
 def _found(partner_id: UUID, customer_id: str, payment_method: str, stripe_customer: str) -> Card:
     """The card that is that Stripe customer's, which we made for nobody else. Raises
-    PaymentMethodNotFound, PaymentMethodUnusable, ProcessorAway.
+    PaymentMethodNotFound, PaymentMethodUnusable, ProcessorUnavailable.
     """
     try:
-        with asked():
+        with answer_needed():
             card = card_gateway.retrieve(payment_method)
             made_for = card_gateway.customer_owner(stripe_customer)
     except Refused as refusal:
@@ -159,7 +161,7 @@ def _refusal(payment_method: str, refusal: Refused) -> Exception:
     if refusal.is_decline:
         return PaymentMethodDeclined(refusal.message)
     if isinstance(refusal, CustomerGone):  # the one that was made a moment ago
-        return ProcessorAway()
+        return ProcessorUnavailable()
     if refusal.code == "resource_missing":
         return PaymentMethodNotFound(payment_method)
     return PaymentMethodUnusable(refusal.message)

@@ -1,4 +1,4 @@
-"""Doors: what the processor tells of saved cards, setups and customers; it is asked each time."""
+"""Doors: saved cards follow the processor's cards, setups and customers, fetched each time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from charges.models import PaymentMethod
 from foundation.actors import Actor
 
 
-def hear_of_card(*, external_id: str, by: Actor, now: datetime) -> str:
+def sync_card(*, external_id: str, by: Actor, now: datetime) -> str:
     """The saved card is as the processor has it now: renewed, or removed. Returns what that was.
 
     A renewed card may be asked again where a hard decline had stopped it. Raises what the gateway
@@ -32,25 +32,25 @@ def hear_of_card(*, external_id: str, by: Actor, now: datetime) -> str:
         return _renew(saved, card)
 
 
-def hear_of_setup(*, external_id: str, now: datetime) -> str:
+def sync_setup(*, external_id: str, now: datetime) -> str:
     """The card that a customer saved on the partner's page is on file; the default, when that was
     asked for later than the present one was. Returns what was done.
 
     Raises what the gateway raises.
     """
     setup = card_gateway.retrieve_setup(external_id)
-    owner = holders.known(setup.customer)
+    holder = holders.known(setup.customer)
     asked_for = (setup.partner_id, setup.customer_id)
-    if owner is None or (str(owner.partner_id), owner.customer_id) != asked_for:
+    if holder is None or (str(holder.partner_id), holder.customer_id) != asked_for:
         return "No customer here has set this up."
     if setup.status != "succeeded":
         return f"The setup is {setup.status}."
     card = card_gateway.retrieve(setup.payment_method)
-    if card.customer != owner.external_id:
+    if card.customer != holder.external_id:
         return "The card was removed meanwhile."
     try:
         with transaction.atomic(durable=True):
-            saved = filing.save(owner.partner_id, owner.customer_id, card, now=now)
+            saved = filing.save(holder.partner_id, holder.customer_id, card, now=now)
             if setup.is_default:
                 filing.choose(saved, at=setup.at)
     except PaymentMethodNotFound:
@@ -58,7 +58,7 @@ def hear_of_setup(*, external_id: str, now: datetime) -> str:
     return "The card is on file."
 
 
-def hear_of_customer(*, external_id: str, by: Actor, now: datetime) -> str:
+def sync_customer(*, external_id: str, by: Actor, now: datetime) -> str:
     """The cards of a Stripe customer that was deleted are gone. Returns what was done.
 
     Raises what the gateway raises.

@@ -1,4 +1,4 @@
-"""Steps of a dispute's money: what the bank moved is posted, and who bears what it took.
+"""The money of disputes: what the bank moved is posted, and who bears what it took.
 
 The bank's movements go between `card` and `loss`, each once, when they happen. Once the dispute is
 lost, the loss is allocated: as a refund of what is left of the card leg. What no leg covers stays
@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from charges import returns
 from charges.gateway.disputes import CardMovement
 from charges.models import Charge, Dispute, DisputeAllocation, DisputeMovement
-from charges.returns import GivenBack, Return
+from charges.settlement import reversals
+from charges.settlement.reversals import Return, Reversed
 from foundation.actors import Actor
 from wallets import ledger
 from wallets.ledger import Line, Posting
@@ -107,9 +107,9 @@ def make_room(charge: Charge, amount: int, *, by: Actor, now: datetime) -> None:
 def reverse(charge: Charge, dispute: Dispute, *, by: Actor, now: datetime) -> None:
     """What was allocated of the dispute is undone; neither row is saved."""
     for row in dispute.allocations.filter(reversed_at=None):
-        given = GivenBack(row.split_reversals, row.late_fee_reversed)
+        posted = Reversed(row.split_reversals, row.late_fee_reversed)
         back = _return(dispute, row, Kind.DISPUTE_REVERSED, "allocated no more")
-        returns.take_back(charge, back, given, by=by, now=now)
+        reversals.undo(charge, back, posted, by=by, now=now)
         row.reversed_at = now
         row.save(update_fields=["reversed_at"])
     charge.external_reversed -= dispute.external_leg
@@ -119,8 +119,8 @@ def reverse(charge: Charge, dispute: Dispute, *, by: Actor, now: datetime) -> No
 def _add(charge: Charge, dispute: Dispute, amount: int, *, by: Actor, now: datetime) -> None:
     row = DisputeAllocation(dispute=dispute, amount=amount, created_at=now)
     back = _return(dispute, row, Kind.DISPUTE, "lost")
-    given = returns.give_back(charge, back, by=by, now=now)
-    row.split_reversals, row.late_fee_reversed = given
+    posted = reversals.post(charge, back, by=by, now=now)
+    row.split_reversals, row.late_fee_reversed = posted
     row.save(force_insert=True)
     charge.external_reversed += amount
     dispute.external_leg += amount

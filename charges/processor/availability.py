@@ -1,4 +1,4 @@
-"""What every door says when the processor does not answer."""
+"""What doors say when they need the processor's answer and do not get it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from charges.gateway.client import NotExecuted, OutcomeUnknown
 
 
-class ProcessorAway(Exception):
+class ProcessorUnavailable(Exception):
     """The processor does not answer; nothing was changed that a retry would double."""
 
     def __init__(self) -> None:
@@ -16,9 +16,9 @@ class ProcessorAway(Exception):
 
 
 @contextmanager
-def asked() -> Iterator[None]:
-    """What is lost or refused for now is ProcessorAway."""
+def answer_needed() -> Iterator[None]:
+    """An answer that is lost, or refused for now, is ProcessorUnavailable."""
     try:
         yield
     except (NotExecuted, OutcomeUnknown) as error:
-        raise ProcessorAway from error
+        raise ProcessorUnavailable from error

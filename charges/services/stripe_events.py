@@ -1,4 +1,4 @@
-"""Doors: Stripe's events. Stored once by event id, then worked off like any other queue.
+"""Doors: Stripe's events. Stored once by event id, then processed like any other queue.
 
 Nothing that they say is believed: the object is fetched, and settles through the same doors as
 everything else. So duplicates, disorder, strangers and forgeries are harmless.
@@ -14,29 +14,29 @@ import structlog
 from django.db import transaction
 
 from charges import backoff
-from charges.collection import LEASE
-from charges.gateway import inbound
+from charges.attempts import LEASE
+from charges.draining import drain
+from charges.gateway import events
 from charges.gateway.client import NotExecuted, OutcomeUnknown, Refused
-from charges.gateway.inbound import Notice
+from charges.gateway.events import Notice
 from charges.killpoints import killpoint
 from charges.models import Charge, ProcessorEvent, Source
-from charges.services.adoption import hear_of_refund
-from charges.services.card_news import hear_of_card, hear_of_customer, hear_of_setup
-from charges.services.disputes import hear_of_dispute
-from charges.services.draining import drain
-from charges.services.hearing import hear_of_intent
+from charges.services.sync_cards import sync_card, sync_customer, sync_setup
+from charges.services.sync_disputes import sync_dispute
+from charges.services.sync_intents import sync_intent
+from charges.services.sync_refunds import sync_refund
 from foundation import broker
 from foundation.actors import Actor
 
 EVENTS_TASK = "charges.process_events"
-Heard = tuple[Charge | None, str]
+Synced = tuple[Charge | None, str]
 
 logger = structlog.get_logger(__name__)
 
 
 def receive_event(*, payload: bytes, signature: str, now: datetime) -> bool:
     """The event is stored, unless it was before; False then. Raises InvalidSignature."""
-    notice = inbound.read(payload, signature)
+    notice = events.read(payload, signature)
     with transaction.atomic(durable=True):
         is_new = store(notice, Source.CALLBACK, now)
         if not is_new:
@@ -47,7 +47,7 @@ def receive_event(*, payload: bytes, signature: str, now: datetime) -> bool:
 
 
 def store(notice: Notice, source: Source, now: datetime) -> bool:
-    """A step: the event waits to be worked off, or needs nothing done. False when it was known."""
+    """A step: the event waits to be processed, or needs nothing done. False when it was known."""
     is_ours = not notice.stranger and _door(notice.type) is not None
     _, is_new = ProcessorEvent.objects.get_or_create(
         id=notice.id,
@@ -68,55 +68,55 @@ def store(notice: Notice, source: Source, now: datetime) -> bool:
 
 
 def process_events(*, by: Actor) -> int:
-    """Every stored event that is due has been worked off or waits; returns how many were tried.
+    """Every stored event that is due has been processed or waits; returns how many were tried.
 
     One that breaks its worker again and again is put aside after 5 attempts.
     """
     return drain(ProcessorEvent.objects.due, claim_next, partial(process, by=by))
 
 
-def _hear_of_intent(event: ProcessorEvent, by: Actor, now: datetime) -> Heard:
-    said = event.type.removeprefix("payment_intent.")
-    return hear_of_intent(intent_id=event.object_id, said=said, by=by, now=now)
+def _sync_intent(event: ProcessorEvent, by: Actor, now: datetime) -> Synced:
+    reported = event.type.removeprefix("payment_intent.")
+    return sync_intent(intent_id=event.object_id, reported=reported, by=by, now=now)
 
 
-def _hear_of_dispute(event: ProcessorEvent, by: Actor, now: datetime) -> Heard:
-    return hear_of_dispute(external_id=event.object_id, by=by, now=now)
+def _sync_dispute(event: ProcessorEvent, by: Actor, now: datetime) -> Synced:
+    return sync_dispute(external_id=event.object_id, by=by, now=now)
 
 
-def _hear_of_refund(event: ProcessorEvent, by: Actor, now: datetime) -> Heard:
-    return hear_of_refund(external_id=event.object_id, by=by, now=now)
+def _sync_refund(event: ProcessorEvent, by: Actor, now: datetime) -> Synced:
+    return sync_refund(external_id=event.object_id, by=by, now=now)
 
 
-def _hear_of_card(event: ProcessorEvent, by: Actor, now: datetime) -> Heard:
-    return None, hear_of_card(external_id=event.object_id, by=by, now=now)
+def _sync_card(event: ProcessorEvent, by: Actor, now: datetime) -> Synced:
+    return None, sync_card(external_id=event.object_id, by=by, now=now)
 
 
-def _hear_of_setup(event: ProcessorEvent, by: Actor, now: datetime) -> Heard:
-    return None, hear_of_setup(external_id=event.object_id, now=now)
+def _sync_setup(event: ProcessorEvent, by: Actor, now: datetime) -> Synced:
+    return None, sync_setup(external_id=event.object_id, now=now)
 
 
-def _hear_of_customer(event: ProcessorEvent, by: Actor, now: datetime) -> Heard:
-    return None, hear_of_customer(external_id=event.object_id, by=by, now=now)
+def _sync_customer(event: ProcessorEvent, by: Actor, now: datetime) -> Synced:
+    return None, sync_customer(external_id=event.object_id, by=by, now=now)
 
 
-DOORS: dict[str, Callable[[ProcessorEvent, Actor, datetime], Heard]] = {
-    "payment_intent.succeeded": _hear_of_intent,
-    "payment_intent.payment_failed": _hear_of_intent,
-    "payment_intent.canceled": _hear_of_intent,
-    "payment_intent.requires_action": _hear_of_intent,
-    "payment_intent.processing": _hear_of_intent,
-    "charge.dispute.": _hear_of_dispute,
-    "charge.refund.": _hear_of_refund,
-    "refund.": _hear_of_refund,
-    "payment_method.": _hear_of_card,
-    "setup_intent.succeeded": _hear_of_setup,
-    "customer.deleted": _hear_of_customer,
+DOORS: dict[str, Callable[[ProcessorEvent, Actor, datetime], Synced]] = {
+    "payment_intent.succeeded": _sync_intent,
+    "payment_intent.payment_failed": _sync_intent,
+    "payment_intent.canceled": _sync_intent,
+    "payment_intent.requires_action": _sync_intent,
+    "payment_intent.processing": _sync_intent,
+    "charge.dispute.": _sync_dispute,
+    "charge.refund.": _sync_refund,
+    "refund.": _sync_refund,
+    "payment_method.": _sync_card,
+    "setup_intent.succeeded": _sync_setup,
+    "customer.deleted": _sync_customer,
 }
 """What to do about an event whose type begins so; others need nothing done."""
 
 
-def _door(type_: str) -> Callable[[ProcessorEvent, Actor, datetime], Heard] | None:
+def _door(type_: str) -> Callable[[ProcessorEvent, Actor, datetime], Synced] | None:
     return next((door for prefix, door in DOORS.items() if type_.startswith(prefix)), None)
 
 

@@ -1,4 +1,4 @@
-"""What charges call (settings.CHARGE_OWNER): an order hears what becomes of its charges.
+"""What charges call (charges.hooks.ChargeHooks): an order follows its charges.
 
 Steps, in the transaction of the charge.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from charges import cards
-from charges.collection import Outlook
+from charges.hooks import Outlook
 from charges.models import DISPUTE_OPEN, Charge, ChargeStatus
 from foundation.actors import Actor
 from installments import collection, transitions
@@ -39,13 +39,13 @@ def wants(charge: Charge) -> bool:
     return order.status not in GIVEN_UP
 
 
-def foresee(charge: Charge) -> Outlook:
+def failure_outlook(charge: Charge) -> Outlook:
     """What follows now that the charge fails."""
     parts = list(_parts(charge).select_related("order"))
     return collection.outlook(parts)
 
 
-def moved(charge: Charge, *, by: Actor, now: datetime) -> None:
+def charge_moved(charge: Charge, *, by: Actor, now: datetime) -> None:
     """The charge's installments and order stand as its outcome says."""
     order = InstallmentOrder.objects.get(id=charge.installment_order_id or "")
     parts = list(_parts(charge).order_by("installment_number"))
@@ -54,7 +54,7 @@ def moved(charge: Charge, *, by: Actor, now: datetime) -> None:
     collection.apply(parts, [charge] * len(parts), by=by, now=now)
 
 
-def disputed(charge: Charge, *, by: Actor, now: datetime) -> None:
+def dispute_changed(charge: Charge, *, by: Actor, now: datetime) -> None:
     """The charge's order is paused while a bank holds money of it back. The end of the last dispute
     resumes it, unless somebody had asked for the pause too; money that is lost defaults it. A
     charge whose part was reopened pays nothing of the order any more: its dispute changes nothing.
@@ -80,7 +80,7 @@ def has_open_dispute(order: InstallmentOrder) -> bool:
     return charges.filter(dispute_status__in=DISPUTE_OPEN).exists()
 
 
-def outlook(charge: Charge) -> str:
+def describe_outlook(charge: Charge) -> str:
     """What follows for the installment whose charge failed, in words, as things stand."""
     part = _parts(charge).select_related("order").first()
     if part is None:
