@@ -6,14 +6,27 @@ import time
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from celery.schedules import schedstate
+from django.db import Error
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
-from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
+from django_celery_beat.schedulers import (
+    SCHEDULE_SYNC_MAX_INTERVAL,
+    DatabaseScheduler,
+    ModelEntry,
+)
 
 DECLARED = "Declared in settings.py: every {}."
 TOLERANCE = timedelta(seconds=1)
 """By so much two beats' clocks may differ without either taking the other's runs for never."""
+
+
+READ_EVERY = timedelta(seconds=SCHEDULE_SYNC_MAX_INTERVAL)
+READ_AGAIN = timedelta(seconds=5)
+"""After a schedule that could not be read."""
+
+logger = structlog.get_logger(__name__)
 
 
 class Entry(ModelEntry):
@@ -38,6 +51,8 @@ class DeclaredScheduler(DatabaseScheduler):
 
     Entry = Entry
     _ticked_at = 0.0
+    _schedule: dict[str, ModelEntry] | None
+    _last_full_sync: datetime
 
     def update_from_dict(self, declared: dict[str, dict[str, Any]]) -> None:
         rows = {row.name: row for row in PeriodicTask.objects.filter(name__in=declared)}
@@ -51,6 +66,20 @@ class DeclaredScheduler(DatabaseScheduler):
             if name not in fresh:
                 expires = declared[name]["options"]["expire_seconds"]
                 PeriodicTask.objects.filter(id=row.id).update(expire_seconds=expires)
+
+    def all_as_schedule(self) -> dict[str, ModelEntry]:
+        """While PostgreSQL is away, the schedule as it was read last, with the runs since."""
+        try:
+            entries: dict[str, ModelEntry] = super().all_as_schedule()
+        except Error as error:
+            if self._schedule is None:
+                raise
+            logger.warning("beat.schedule_not_read", error=str(error))
+            self._last_full_sync = self._last_full_sync - READ_EVERY + READ_AGAIN
+            return {
+                name: Entry(known.model, app=self.app) for name, known in self._schedule.items()
+            }
+        return entries
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """After the clock was set back, the entries are put into order anew: it is by instants."""

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.conf import settings as project
+from django.db import connection
 from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
@@ -233,3 +234,40 @@ def test_every_task_has_a_lane():
 
 def test_a_worker_that_is_told_no_queue_serves_all_lanes():
     assert set(app.amqp.queues) == set(project.LANES)
+
+
+# PostgreSQL ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def away(monkeypatch):
+    """PostgreSQL refuses every connection, until `away.undo()`."""
+    with monkeypatch.context() as patched:
+        patched.setitem(connection.settings_dict, "PORT", "1")
+        connection.close()
+        yield patched
+
+
+def test_while_postgresql_is_away_beat_keeps_the_schedule_that_it_read(tick, sent, now, away):
+    with time_machine.travel(now + timedelta(hours=1)):  # the schedule is read every five minutes
+        tick()
+
+    declared = project.CELERY_BEAT_SCHEDULE
+    hourly = {name for name in declared if declared[name]["schedule"] < timedelta(hours=1)}
+    assert hourly
+    assert hourly <= set(sent)
+
+
+def test_a_schedule_that_was_not_read_is_read_when_postgresql_is_back(tick, sent, now, away):
+    with time_machine.travel(now + timedelta(hours=1)):
+        tick()
+        away.undo()
+        edit(enabled=False)
+        tick()
+    sent.clear()
+
+    with time_machine.travel(now + timedelta(hours=2)):
+        tick()
+
+    assert sent
+    assert SWEEP not in sent
