@@ -16,7 +16,7 @@ from charges.attempts import LEASE
 from charges.deciding import Wallets
 from charges.hooks import hooks
 from charges.models import Charge, ChargeStatus
-from foundation import rows
+from foundation import rows, states
 from foundation.actors import Actor
 from wallets import ledger
 from wallets.ledger import Line, Posting
@@ -65,8 +65,8 @@ def claim(
             charge.next_attempt_at = now + LEASE if is_attended else now
     if is_new:
         rows.insert(charges)
-    elif rows.update(charges, DECIDED, where="t.status = 'pending'") != len(charges):
-        raise RuntimeError("a claimed charge is locked and pending")
+    else:
+        states.transition(charges, DECIDED)
     held = [c for c in charges if c.status == ChargeStatus.PROCESSING]
     _finish(charges, wallets, _holds(held, wallets, +1), by=by, now=now)
 
@@ -80,7 +80,7 @@ def conclude(charge: Charge, *, by: Actor, now: datetime) -> None:
     charge.client_secret = ""
     if charge.is_for_order and charge.status == ChargeStatus.FAILED:
         charge.retry_at, charge.no_retry = hooks().failure_outlook(charge)
-    rows.update([charge], CONCLUDED)
+    states.transition([charge], CONCLUDED)
     _finish([charge], wallets, _holds([charge], wallets, -1), by=by, now=now)
     if charge.is_for_order:
         hooks().charge_moved(charge, by=by, now=now)
@@ -91,7 +91,7 @@ def conclude(charge: Charge, *, by: Actor, now: datetime) -> None:
 def await_action(charge: Charge, *, by: Actor, now: datetime) -> None:
     """The charge that the caller has locked waits for its cardholder, its wallet leg still held."""
     charge.status, charge.needs_review, charge.updated_at = ChargeStatus.REQUIRES_ACTION, "", now
-    rows.update([charge], AWAITING)
+    states.transition([charge], AWAITING)
     events.publish([facts.of_charge(charge)], by=by, now=now)
 
 

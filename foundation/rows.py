@@ -56,7 +56,7 @@ def insert(instances: Sequence[models.Model], *, suffix: str = "") -> None:
 def update(instances: Sequence[models.Model], fields: Sequence[str], *, where: str = "TRUE") -> int:
     """Each row has its instance's values in `fields`; returns how many rows did.
 
-    `where` guards the move, with `t` as the row as it stands in the database.
+    `where` guards it, with `t` as the row as it stands in the database and `x` as the new one.
     """
     if not instances:
         return 0

@@ -11,7 +11,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db.models import Sum
 
-from foundation import rows
+from foundation import rows, states
 from foundation.actors import Actor
 from installments import collection, facts, late_fees, revisions, standing
 from installments.as_of import AsOf
@@ -66,7 +66,7 @@ def mark_overdue(found: Sequence[Installment], *, by: Actor, now: datetime) -> N
     for installment in found:
         installment.status, installment.overdue_at = InstallmentStatus.OVERDUE, now
         installment.updated_at = now
-    rows.update(found, ["status", "overdue_at", "updated_at"])
+    states.transition(found, ["status", "overdue_at", "updated_at"])
     standing.update(found, now)
     events.publish([facts.of_installment(part, "overdue") for part in found], by=by, now=now)
 

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from charges import cards
 from charges.hooks import Outlook
-from charges.models import DISPUTE_OPEN, Charge, ChargeStatus
+from charges.models import DISPUTE_OPEN, Charge, ChargeStatus, DisputeStatus
 from foundation.actors import Actor
 from installments import collection, transitions
 from installments.models import (
@@ -19,8 +19,6 @@ from installments.models import (
     InstallmentQuerySet,
     OrderStatus,
 )
-
-LOST = "lost"
 
 
 def lock(charge: Charge) -> None:
@@ -62,7 +60,7 @@ def dispute_changed(charge: Charge, *, by: Actor, now: datetime) -> None:
     if charge.reopened_at:
         return
     order = InstallmentOrder.objects.get(id=charge.installment_order_id or "")
-    is_lost = charge.disputes.filter(status=LOST).exists()
+    is_lost = charge.disputes.filter(status=DisputeStatus.LOST).exists()
     if is_lost and order.status in (OrderStatus.ACTIVE, OrderStatus.PAUSED):
         transitions.default([order], by=by, now=now)
     elif charge.is_disputed and order.status == OrderStatus.ACTIVE:

@@ -12,7 +12,7 @@ from charges import collection as charge_collection
 from charges import deciding, splits
 from charges.hooks import Outlook
 from charges.models import Charge, ChargeStatus
-from foundation import rows
+from foundation import states
 from foundation.actors import Actor
 from installments import facts, retries, standing
 from installments.as_of import AsOf
@@ -139,7 +139,7 @@ def apply(
     for installment, charged in zip(installments, charges, strict=True):
         if event := _follow(installment, charged, now):
             told.append(facts.of_installment(installment, event))
-    rows.update(installments, MOVED)
+    states.transition(installments, MOVED)
     completed = standing.update(installments, now)
     if completed:
         shown = InstallmentOrder.objects.with_parts().in_bulk([order.id for order in completed])

@@ -7,9 +7,9 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from foundation import rows
+from foundation import states
 from foundation.actors import Actor
-from installments import facts, revisions, schedule, standing
+from installments import facts, revisions, schedule, standing, transitions
 from installments.models import (
     Change,
     Installment,
@@ -42,25 +42,18 @@ def reopen(
     """
     before = _shown(order, parts)
     if order.status == OrderStatus.COMPLETED:
-        _go_on(order)
+        transitions.move(order, OrderStatus.ACTIVE, now, completed_at=None, defaulted_at=None)
     for part in parts:
         part.order = order
         order.amount_paid -= part.amount
         _unpay(part, due_dates[part.id], now)
-    rows.update(parts, REOPENED)
+    states.transition(parts, REOPENED)
     standing.update(parts, now)
     order.refresh_from_db()
     told = [facts.of_installment(part, "reopened") for part in parts]
     events.publish(told, by=by, now=now)
     changed = Changed(order, Change.REOPENED, before, _shown(order, parts))
     revisions.record([changed], reason=reason, by=by, now=now)
-
-
-def _go_on(order: InstallmentOrder) -> None:
-    completed = InstallmentOrder.objects.filter(id=order.id)
-    if not completed.move(OrderStatus.ACTIVE, completed_at=None, defaulted_at=None):
-        raise RuntimeError("the caller has locked the order and looked at its state")
-    order.refresh_from_db()
 
 
 def _unpay(part: Installment, day: date, now: datetime) -> None:

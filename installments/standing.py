@@ -8,13 +8,14 @@ from uuid import UUID
 
 from django.db import connection
 
-from foundation import rows
+from foundation import rows, states
 from installments.models import Installment, InstallmentOrder, OrderStatus
 
 OPEN = (OrderStatus.ACTIVE, OrderStatus.PAUSED, OrderStatus.DEFAULTED)
 """States in which an order may be completed."""
 
-UPDATE = """
+MAY_COMPLETE = states.allowed(InstallmentOrder, "o.status", "x.status")
+UPDATE = f"""
 UPDATE installments_installmentorder o SET
     amount_paid = x.amount_paid, status = x.status, completed_at = x.completed_at,
     updated_at = x.updated_at,
@@ -28,7 +29,7 @@ UPDATE installments_installmentorder o SET
         SELECT min(i.default_at) FROM installments_installment i
         WHERE i.order_id = o.id AND i.status = 'failed')
 FROM json_populate_recordset(NULL::installments_installmentorder, %s) x
-WHERE o.id = x.id
+WHERE o.id = x.id AND (o.status = x.status OR {MAY_COMPLETE})
 """
 COLUMNS = ["id", "amount_paid", "status", "completed_at", "updated_at"]
 
@@ -51,4 +52,6 @@ def update(installments: Iterable[Installment], now: datetime) -> list[Installme
         with connection.cursor() as cursor:
             values = ({c: getattr(o, c) for c in COLUMNS} for o in orders.values())
             cursor.execute(UPDATE, [rows.encode(values)])
+            if cursor.rowcount != len(orders):
+                raise states.IllegalMove(", ".join(f"{o}: {o.status}" for o in orders.values()))
     return completed

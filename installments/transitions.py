@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from charges import cancellation
-from foundation import rows
+from foundation import rows, states
 from foundation.actors import Actor
+from foundation.states import IllegalMove
 from installments import facts, retries, revisions, schedule, standing
 from installments.models import (
     COLLECTIBLE,
@@ -35,7 +36,7 @@ def activate(order: InstallmentOrder, *, is_new: bool, by: Actor, now: datetime)
 
     A new order is born so: that is no change of it.
     """
-    _move(order, OrderStatus.ACTIVE, now, activated_at=now)
+    move(order, OrderStatus.ACTIVE, now, activated_at=now)
     today = schedule.local_date(now, order.timezone)
     parts = list(Installment.objects.filter(order=order))
     for part in parts:
@@ -54,7 +55,7 @@ def pause(
     """Nothing of the active order is collected: its parts leave the queue, charges whose card was
     not asked yet are canceled, clocks stand still.
     """
-    _move(order, OrderStatus.PAUSED, now, paused_at=now, is_paused_on_request=is_on_request)
+    move(order, OrderStatus.PAUSED, now, paused_at=now, is_paused_on_request=is_on_request)
     Installment.objects.filter(order=order, status__in=COLLECTIBLE).update(next_attempt_at=None)
     cancellation.end_unasked([order.id], by=by, now=now)
     order.refresh_from_db()
@@ -92,7 +93,7 @@ def resume(
         if part.status in COLLECTIBLE:
             part.next_attempt_at = max(now, _planned(part, now))
     rows.update(parts, RESUMED)
-    _move(order, OrderStatus.ACTIVE, now, **NOT_PAUSED)
+    move(order, OrderStatus.ACTIVE, now, **NOT_PAUSED)
     standing.update(parts, now)
     order.refresh_from_db()
     after = _due_dates(parts)
@@ -112,7 +113,7 @@ def resume(
 def cancel(order: InstallmentOrder, *, reason: str, by: Actor, now: datetime) -> None:
     """Nothing more is collected: open charges are canceled, or about to be."""
     was = OrderStatus(order.status)
-    _move(
+    move(
         order, OrderStatus.CANCELED, now,
         canceled_at=now, past_due=False, default_at=None, **NOT_PAUSED,
     )  # fmt: skip
@@ -125,11 +126,13 @@ def default(orders: Sequence[InstallmentOrder], *, by: Actor, now: datetime) -> 
     not asked yet are canceled.
     """
     ids = [order.id for order in orders]
-    rows_ = InstallmentOrder.objects.filter(id__in=ids)
-    rows_.move(OrderStatus.DEFAULTED, defaulted_at=now, updated_at=now, **NOT_PAUSED)
+    defaulted = InstallmentOrder.objects.filter(id__in=ids)
+    stamps = {"defaulted_at": now, "updated_at": now, **NOT_PAUSED}
+    if states.move(defaulted, OrderStatus.DEFAULTED, **stamps) != len(ids):
+        raise IllegalMove(f"an order of {ids}: {OrderStatus.DEFAULTED}")
     Installment.objects.filter(order__in=ids).update(next_attempt_at=None)
     cancellation.end_unasked(ids, by=by, now=now)
-    told = rows_.with_parts()
+    told = defaulted.with_parts()
     events.publish([facts.of_order(order, "defaulted") for order in told], by=by, now=now)
 
 
@@ -139,7 +142,7 @@ def reinstate(order: InstallmentOrder, *, reason: str, by: Actor, now: datetime)
     late fee does not count the default.
     """
     defaulted_at = order.defaulted_at or now
-    _move(order, OrderStatus.ACTIVE, now, defaulted_at=None)
+    move(order, OrderStatus.ACTIVE, now, defaulted_at=None)
     parts = list(Installment.objects.filter(order=order, status__in=COLLECTIBLE))
     for part in parts:
         part.order = order
@@ -154,7 +157,7 @@ def reinstate(order: InstallmentOrder, *, reason: str, by: Actor, now: datetime)
 def write_off(order: InstallmentOrder, *, reason: str, by: Actor, now: datetime) -> None:
     """What is unpaid is given up and never collected: open charges are canceled, or about to be."""
     was = OrderStatus(order.status)
-    _move(
+    move(
         order, OrderStatus.WRITTEN_OFF, now,
         written_off_at=now, past_due=False, default_at=None, **NOT_PAUSED,
     )  # fmt: skip
@@ -180,16 +183,17 @@ RESUMED = [
 
 def _end(order: InstallmentOrder, *, by: Actor, now: datetime) -> None:
     """What is unpaid of the order that was given up is canceled, with its charges."""
-    Installment.objects.filter(order=order, status__in=UNPAID).update(
-        status=InstallmentStatus.CANCELED, next_attempt_at=None, updated_at=now
-    )
+    unpaid = Installment.objects.filter(order=order, status__in=UNPAID)
+    states.move(unpaid, InstallmentStatus.CANCELED, next_attempt_at=None, updated_at=now)
     cancellation.end_all(order.id, by=by, now=now)
     order.refresh_from_db()
 
 
-def _move(order: InstallmentOrder, to: OrderStatus, now: datetime, **stamps: Any) -> None:
-    if not InstallmentOrder.objects.filter(id=order.id).move(to, updated_at=now, **stamps):
-        raise RuntimeError("the caller has locked the order and looked at its state")
+def move(order: InstallmentOrder, to: OrderStatus, now: datetime, **stamps: Any) -> None:
+    """The locked order is in that state. Raises IllegalMove."""
+    row = InstallmentOrder.objects.filter(id=order.id)
+    if not states.move(row, to, updated_at=now, **stamps):
+        raise IllegalMove(f"{order}: {to}")
     order.refresh_from_db()
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from uuid_utils.compat import uuid7
 
+from foundation.states import Moves
 from partners.models import Partner
 
 # What a person may be allowed to do; groups.py says who is.
@@ -74,6 +75,14 @@ class Approval(models.Model):
     expires_at = models.DateTimeField()
     decided_at = models.DateTimeField(null=True)
 
+    MOVES: ClassVar[Moves] = {
+        ApprovalStatus.PENDING: [
+            ApprovalStatus.APPROVED, ApprovalStatus.REJECTED, ApprovalStatus.EXPIRED,
+        ],
+        ApprovalStatus.APPROVED: [],
+        ApprovalStatus.REJECTED: [],
+        ApprovalStatus.EXPIRED: [],
+    }  # fmt: skip
     objects = ApprovalQuerySet.as_manager()
 
     class Meta:

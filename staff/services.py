@@ -12,12 +12,13 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from foundation import actors
+from foundation import actors, states
 from foundation.actors import Actor
 from staff.action import Action, Done, ReasonForm, Refused, Row
 from staff.actions import ACTIONS
 from staff.models import Approval, ApprovalStatus, AuditEntry, Outcome
 
+DECIDED = ["status", "decided_by_id", "decided_at", "decision_reason"]
 UNDER_WAY = timedelta(seconds=60)
 """How long a deed that was begun is left to whoever began it."""
 
@@ -127,7 +128,7 @@ def decide(
         approval.status = ApprovalStatus.APPROVED if is_approved else ApprovalStatus.REJECTED
         approval.decided_by, approval.decided_at = person.user, now
         approval.decision_reason = reason
-        approval.save()
+        states.transition([approval], DECIDED)
         return approval
 
 
@@ -141,7 +142,7 @@ def withdraw(approval_id: UUID, *, reason: str, person: Person, now: datetime) -
             raise NotPending(approval.status)
         approval.status, approval.decided_at = ApprovalStatus.EXPIRED, now
         approval.decision_reason = f"Withdrawn: {reason}"[:500]
-        approval.save()
+        states.transition([approval], DECIDED)
         return approval
 
 
@@ -170,7 +171,7 @@ def asked_for(approval: Approval) -> tuple[Action, Row, ReasonForm]:
 def expire_approvals(*, now: datetime) -> int:
     """Requests that nobody decided about in time have expired; returns how many."""
     with transaction.atomic(durable=True):
-        return Approval.objects.lapsed(now).update(status=ApprovalStatus.EXPIRED)
+        return states.move(Approval.objects.lapsed(now), ApprovalStatus.EXPIRED)
 
 
 def note(

@@ -12,10 +12,10 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Q
 
-from foundation import actors, rows
+from foundation import actors, rows, states
 from webhooks import claiming, egress, events, signing
 from webhooks.claiming import Claim, Owed
-from webhooks.models import TEST, DeliveryStatus, Endpoint
+from webhooks.models import TEST, Delivery, DeliveryStatus, Endpoint
 from webhooks.serializers import EndpointResource
 
 # Seconds from one attempt to the next (Svix's ladder, stretched to a day).
@@ -33,7 +33,7 @@ PATIENCE = timedelta(days=5)
 """How long an endpoint may fail without a success in between."""
 BY = actors.system("webhooks")
 
-RECORD = """
+RECORD = f"""
 WITH told AS (
     SELECT * FROM json_to_recordset(%s) AS o (
         id uuid, number int, status text, next_attempt_at timestamptz, delivered_at timestamptz,
@@ -44,6 +44,7 @@ WITH told AS (
         delivered_at = t.delivered_at, is_leased = false
     FROM told t
     WHERE d.id = t.id AND d.attempt_count = t.number AND d.next_attempt_at IS NOT NULL
+        AND {states.allowed(Delivery, "d.status", "t.status")}
     RETURNING d.id
 )
 INSERT INTO webhooks_attempt (delivery_id, number, started_at, duration_ms, response_status,

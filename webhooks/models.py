@@ -6,7 +6,7 @@ This app is ground: an event is an opaque fact of some resource, whoever publish
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Self
+from typing import ClassVar, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex
@@ -14,6 +14,8 @@ from django.db import models
 from django.db.models import F, Q
 from uuid_utils.compat import uuid7
 
+from foundation import states
+from foundation.states import Moves
 from partners.models import OwnedQuerySet, Partner
 
 TEST = "endpoint.test"
@@ -128,7 +130,8 @@ class DeliveryStatus(models.TextChoices):
     EXHAUSTED = "exhausted"
 
 
-OPEN_DELIVERIES = [DeliveryStatus.PENDING, DeliveryStatus.FAILED]
+S = DeliveryStatus
+OPEN_DELIVERIES = [S.PENDING, S.FAILED]
 
 
 class DeliveryQuerySet(OwnedQuerySet["Delivery"]):
@@ -137,8 +140,9 @@ class DeliveryQuerySet(OwnedQuerySet["Delivery"]):
 
     def owe_again(self, now: datetime) -> int:
         """They are due now, with the whole ladder before them; how many is the answer."""
-        return self.update(
-            status=DeliveryStatus.PENDING,
+        return states.move(
+            self,
+            S.PENDING,
             next_attempt_at=now,
             is_leased=False,
             delivered_at=None,
@@ -170,6 +174,13 @@ class Delivery(models.Model):
     delivered_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
 
+    # A replay owes it again, whatever became of it.
+    MOVES: ClassVar[Moves] = {
+        S.PENDING: [S.PENDING, S.DELIVERED, S.FAILED, S.EXHAUSTED],
+        S.FAILED: [S.PENDING, S.DELIVERED, S.FAILED, S.EXHAUSTED],
+        S.DELIVERED: [S.PENDING],
+        S.EXHAUSTED: [S.PENDING],
+    }
     objects = DeliveryQuerySet.as_manager()
 
     class Meta:

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import TextFilter
 
 from charges import declines
-from charges.models import Charge, ChargeStatus, Outcome, RefundStatus
+from charges.models import Charge, ChargeStatus, DisputeStatus, Outcome, RefundStatus
 from foundation.pages import (
     DANGER,
     ID,
@@ -71,13 +71,13 @@ CATEGORY_COLOURS = {
     declines.Category.AUTHENTICATION.value: INFO,
     declines.Category.OURS.value: DANGER,
 }
-DISPUTE_COLOURS = {
-    "needs_response": DANGER,
-    "under_review": WARNING,
-    "warning_needs_response": WARNING,
-    "warning_under_review": INFO,
-    "won": SUCCESS,
-    "lost": DANGER,
+DISPUTE_COLOURS: dict[str, str] = {
+    DisputeStatus.NEEDS_RESPONSE: DANGER,
+    DisputeStatus.UNDER_REVIEW: WARNING,
+    DisputeStatus.WARNING_NEEDS_RESPONSE: WARNING,
+    DisputeStatus.WARNING_UNDER_REVIEW: INFO,
+    DisputeStatus.WON: SUCCESS,
+    DisputeStatus.LOST: DANGER,
 }
 
 

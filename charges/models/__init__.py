@@ -7,12 +7,14 @@ from charges.models.card import (
     StoppedCard,
 )
 from charges.models.charge import (
+    DISPUTE_CLOSED,
     DISPUTE_OPEN,
     OPEN,
     WITH_PROCESSOR,
     Charge,
     ChargeQuerySet,
     ChargeStatus,
+    DisputeStatus,
 )
 from charges.models.dispute import Dispute, DisputeAllocation, DisputeMovement
 from charges.models.record import (
@@ -26,6 +28,7 @@ from charges.models.record import (
 from charges.models.refund import Origin, Refund, RefundStatus, RefundTo
 
 __all__ = [
+    "DISPUTE_CLOSED",
     "DISPUTE_OPEN",
     "OPEN",
     "WITH_PROCESSOR",
@@ -36,6 +39,7 @@ __all__ = [
     "Dispute",
     "DisputeAllocation",
     "DisputeMovement",
+    "DisputeStatus",
     "EventSync",
     "Origin",
     "Outcome",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from uuid_utils.compat import uuid7
 
 from charges import declines
+from foundation.states import Moves
 from partners.models import OwnedQuerySet, Partner
 from wallets.models import Wallet
 
@@ -26,29 +27,35 @@ class ChargeStatus(models.TextChoices):
 
 
 S = ChargeStatus
-# Which states a charge may come from. A charge may also be born succeeded, processing or failed,
-# when its claim is decided in the transaction that creates it.
-SOURCES: dict[ChargeStatus, list[ChargeStatus]] = {
-    S.PROCESSING: [S.PENDING, S.PROCESSING],
-    S.SUCCEEDED: [S.PENDING, S.PROCESSING, S.REQUIRES_ACTION, S.UNKNOWN],
-    S.FAILED: [S.PENDING, S.PROCESSING, S.REQUIRES_ACTION, S.UNKNOWN],
-    S.UNKNOWN: [S.PROCESSING, S.UNKNOWN],
-    S.REQUIRES_ACTION: [S.PROCESSING, S.UNKNOWN, S.REQUIRES_ACTION],
-    S.CANCELED: [S.PENDING, S.PROCESSING, S.REQUIRES_ACTION, S.UNKNOWN],
-}
 OPEN = [S.PENDING, S.PROCESSING, S.REQUIRES_ACTION, S.UNKNOWN]
+ENDED = [S.SUCCEEDED, S.FAILED, S.CANCELED]
 WITH_PROCESSOR = [S.PROCESSING, S.UNKNOWN, S.REQUIRES_ACTION]
 """The card leg is claimed and has no outcome yet."""
 NOBODY_RETRIES = "A charge that no installment order asked for is not tried again by itself."
-DISPUTE_OPEN = ["needs_response", "under_review"]
-"""Stripe's states of a dispute that holds the money back; inquiries are `warning_…`."""
+
+
+class DisputeStatus(models.TextChoices):
+    """Stripe's (docs.stripe.com/api/disputes/object); `warning_…` is an inquiry, which holds no
+    money back. The machine is Stripe's too: any state may follow any.
+    """
+
+    WARNING_NEEDS_RESPONSE = "warning_needs_response"
+    WARNING_UNDER_REVIEW = "warning_under_review"
+    WARNING_CLOSED = "warning_closed"
+    NEEDS_RESPONSE = "needs_response"
+    UNDER_REVIEW = "under_review"
+    WON = "won"
+    LOST = "lost"
+    PREVENTED = "prevented"
+
+
+D = DisputeStatus
+DISPUTE_OPEN = [D.NEEDS_RESPONSE, D.UNDER_REVIEW]
+"""A bank holds the money back."""
+DISPUTE_CLOSED = [D.WON, D.LOST, D.WARNING_CLOSED, D.PREVENTED]
 
 
 class ChargeQuerySet(OwnedQuerySet["Charge"]):
-    def move(self, to: ChargeStatus, **stamps: Any) -> int:
-        """Rows whose state allows it are in state `to`; how many were is the verdict."""
-        return self.filter(status__in=SOURCES[to]).update(status=to, **stamps)
-
     def due(self, now: datetime) -> Self:
         """Open charges that somebody should look at."""
         return self.filter(status__in=OPEN, next_attempt_at__lte=now)
@@ -131,6 +138,16 @@ class Charge(models.Model):
         null=True, blank=True, help_text="When the legs were decided."
     )
 
+    # It may also be born succeeded, processing or failed, when it is decided as it is made.
+    MOVES: ClassVar[Moves] = {
+        S.PENDING: [S.PROCESSING, *ENDED],
+        S.PROCESSING: [S.PROCESSING, S.UNKNOWN, S.REQUIRES_ACTION, *ENDED],
+        S.UNKNOWN: [S.UNKNOWN, S.REQUIRES_ACTION, *ENDED],
+        S.REQUIRES_ACTION: [S.REQUIRES_ACTION, *ENDED],
+        S.SUCCEEDED: [],
+        S.FAILED: [],
+        S.CANCELED: [],
+    }
     objects = ChargeQuerySet.as_manager()
 
     class Meta:

@@ -6,16 +6,16 @@ from django.db import models
 from django.db.models import F, Q
 from uuid_utils.compat import uuid7
 
-from charges.models.charge import DISPUTE_OPEN, Charge
+from charges.models.charge import DISPUTE_OPEN, Charge, DisputeStatus
 from partners.models import OwnedQuerySet, Partner
 
 
 class Dispute(models.Model):
     """The cardholder asks the bank for the money back.
 
-    `status` is Stripe's (docs.stripe.com/api/disputes/object): `warning_…` is an inquiry, which
-    moves no money. `withdrawn` is what the bank has of it now; once it is `lost`, those who had
-    shares in the card leg bear `external_leg` of that, and the rest is `loss`.
+    `status` is one of DisputeStatus, or one that Stripe has had since. `withdrawn` is what the bank
+    has of it now; once it is `lost`, those who had shares in the card leg bear `external_leg` of
+    that, and the rest is `loss`.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -46,7 +46,7 @@ class Dispute(models.Model):
             models.CheckConstraint(condition=Q(amount__gt=0), name="charges_dispute_amount"),
             models.CheckConstraint(
                 condition=Q(external_leg=0)
-                | Q(status="lost", external_leg__gt=0, external_leg__lte=F("amount")),
+                | Q(status=DisputeStatus.LOST, external_leg__gt=0, external_leg__lte=F("amount")),
                 name="charges_dispute_only_lost_takes",
             ),
         ]
@@ -54,7 +54,7 @@ class Dispute(models.Model):
             models.Index(fields=["partner", "-id"], name="charges_dispute_partner"),
             models.Index(
                 fields=["evidence_due_at"],
-                condition=Q(status__in=[*DISPUTE_OPEN, "warning_needs_response"]),
+                condition=Q(status__in=[*DISPUTE_OPEN, DisputeStatus.WARNING_NEEDS_RESPONSE]),
                 name="charges_dispute_deadline",
             ),
         ]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Self
+from typing import ClassVar, Self
 
 from django.db import models
 from django.db.models import F, Q
 from uuid_utils.compat import uuid7
 
 from charges.models.charge import Charge
+from foundation.states import Moves
 from partners.models import OwnedQuerySet, Partner
 from wallets.models import Wallet
 
@@ -39,19 +40,9 @@ class Origin(models.TextChoices):
 
 
 S = RefundStatus
-# A refund that succeeded may fail later: the card's issuer sends the money back.
-SOURCES: dict[RefundStatus, list[RefundStatus]] = {
-    S.SUCCEEDED: [S.PENDING],
-    S.FAILED: [S.PENDING, S.SUCCEEDED],
-    S.PENDING: [S.PENDING],
-}
 
 
 class RefundQuerySet(OwnedQuerySet["Refund"]):
-    def move(self, to: RefundStatus, **stamps: Any) -> int:
-        """Rows whose state allows it are in state `to`; how many were is the verdict."""
-        return self.filter(status__in=SOURCES[to]).update(status=to, **stamps)
-
     def due(self, now: datetime) -> Self:
         """Pending refunds that somebody should look at."""
         return self.filter(status=S.PENDING, next_attempt_at__lte=now)
@@ -98,6 +89,12 @@ class Refund(models.Model):
     succeeded_at = models.DateTimeField(null=True, blank=True)
     failed_at = models.DateTimeField(null=True, blank=True)
 
+    # One that succeeded may fail later: the card's issuer sends the money back.
+    MOVES: ClassVar[Moves] = {
+        S.PENDING: [S.PENDING, S.SUCCEEDED, S.FAILED],
+        S.SUCCEEDED: [S.FAILED],
+        S.FAILED: [],
+    }
     objects = RefundQuerySet.as_manager()
 
     class Meta:

@@ -13,14 +13,13 @@ from charges.gateway import disputes
 from charges.gateway.client import OutcomeUnknown
 from charges.gateway.disputes import CardDispute
 from charges.hooks import hooks
-from charges.models import DISPUTE_OPEN, OPEN, Charge, ChargeStatus, Dispute
+from charges.models import DISPUTE_CLOSED, DISPUTE_OPEN, OPEN, Charge, ChargeStatus, Dispute
 from charges.review_flags import flag, flag_returned_money
 from charges.services.sync_intents import sync_intent
 from charges.settlement import disputes as settlement
 from foundation.actors import Actor
 from webhooks import events
 
-CLOSED = {"won", "lost", "warning_closed", "prevented"}
 LOOKS = 3
 """How often it is fetched again because somebody else wrote meanwhile what they had fetched."""
 
@@ -97,8 +96,8 @@ def _follow(charge: Charge, card_dispute: CardDispute, *, by: Actor, now: dateti
     if is_new or (was not in DISPUTE_OPEN and card_dispute.status in DISPUTE_OPEN):
         event_types.append("charge.disputed")
     if card_dispute.status != was:
-        dispute.closed_at = now if card_dispute.status in CLOSED else None
-        event_types += ["charge.dispute_closed"] if card_dispute.status in CLOSED else []
+        dispute.closed_at = now if card_dispute.status in DISPUTE_CLOSED else None
+        event_types += ["charge.dispute_closed"] if card_dispute.status in DISPUTE_CLOSED else []
     settlement.post_movements(charge, dispute, card_dispute.movements, by=by, now=now)
     settlement.allocate(charge, dispute, by=by, now=now)
     settlement.allocate_freed(charge, by=by, now=now)

@@ -13,11 +13,13 @@ from charges.declines import Failure
 from charges.killpoints import killpoint
 from charges.models import WITH_PROCESSOR, Charge, ChargeStatus, Outcome
 from charges.review_flags import flag
+from foundation import states
 from foundation.actors import Actor
 
 ACTION_LIFETIME = timedelta(hours=24)
 """How long a cardholder may take to authenticate; the wallet leg is held meanwhile."""
 EXPIRED = Failure("authentication_expired", "The cardholder did not authenticate in time.")
+RETRY_SCHEDULED = ["status", "next_attempt_at", "needs_review", "updated_at"]
 S = ChargeStatus
 UNPAID = {S.FAILED, S.CANCELED}
 
@@ -102,7 +104,7 @@ def _schedule_retry(charge: Charge, answer: Answer, now: datetime) -> None:
     if charge.status != S.REQUIRES_ACTION and answer.outcome != Outcome.NOT_EXECUTED:
         charge.status = S.UNKNOWN
     charge.updated_at = now
-    charge.save(update_fields=["status", "next_attempt_at", "needs_review", "updated_at"])
+    states.transition([charge], RETRY_SCHEDULED)
     log = logger.info if charge.status == S.REQUIRES_ACTION else logger.warning
     log("charge.retry_scheduled", charge=str(charge.id), status=charge.status, reason=answer.text)
 

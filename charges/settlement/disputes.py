@@ -11,15 +11,13 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from charges.gateway.disputes import CardMovement
-from charges.models import Charge, Dispute, DisputeAllocation, DisputeMovement
+from charges.models import Charge, Dispute, DisputeAllocation, DisputeMovement, DisputeStatus
 from charges.settlement import reversals
 from charges.settlement.reversals import Return, Reversed
 from foundation.actors import Actor
 from wallets import ledger
 from wallets.ledger import Line, Posting
 from wallets.models import Account, Kind
-
-LOST = "lost"
 
 
 def post_movements(
@@ -74,7 +72,7 @@ def allocate(charge: Charge, dispute: Dispute, *, by: Actor, now: datetime) -> N
     """Those who had shares in the card leg bear of the locked dispute what its state says: all that
     a leg is left for when it is lost, else nothing. The dispute is saved, with the charge's amount.
     """
-    is_ours = dispute.status == LOST and dispute.currency == charge.currency
+    is_ours = dispute.status == DisputeStatus.LOST and dispute.currency == charge.currency
     room = dispute.external_leg + charge.card_left
     due = min(max(dispute.withdrawn, 0), dispute.amount, room) if is_ours else 0
     if due < dispute.external_leg:
@@ -87,7 +85,7 @@ def allocate(charge: Charge, dispute: Dispute, *, by: Actor, now: datetime) -> N
 
 def allocate_freed(charge: Charge, *, by: Actor, now: datetime) -> None:
     """What became free of the card leg bears the losses that it was too short for."""
-    lost = Dispute.objects.filter(charge=charge, status=LOST).order_by("id")
+    lost = Dispute.objects.filter(charge=charge, status=DisputeStatus.LOST).order_by("id")
     for dispute in lost.select_for_update(of=("self",)):
         allocate(charge, dispute, by=by, now=now)
 

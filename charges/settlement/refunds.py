@@ -15,6 +15,7 @@ from charges.models import Charge, Outcome, Refund, RefundStatus
 from charges.review_flags import flag_returned_money
 from charges.settlement import disputes, reversals
 from charges.settlement.reversals import Return, Reversed
+from foundation import states
 from foundation.actors import Actor
 from wallets.models import Kind
 from webhooks import events
@@ -24,6 +25,13 @@ LADDERS = {
     Outcome.WAITING: backoff.SLOW,
     Outcome.REFUSED_FOR_NOW: backoff.REFUSED_FOR_NOW,
 }
+RETRY_SCHEDULED = [
+    "status", "next_attempt_at", "needs_review", "external_refund_id", "key_number", "failure_code",
+    "failure_message", "updated_at",
+]  # fmt: skip
+SETTLED = [
+    *RETRY_SCHEDULED, "split_reversals", "late_fee_reversed", "succeeded_at", "failed_at",
+]  # fmt: skip
 S = RefundStatus
 
 logger = structlog.get_logger(__name__)
@@ -58,7 +66,7 @@ def succeed(charge: Charge, refund: Refund, *, by: Actor, now: datetime) -> None
     refund.status, refund.succeeded_at, refund.updated_at = S.SUCCEEDED, now, now
     refund.next_attempt_at, refund.needs_review = None, ""
     refund.failure_code = refund.failure_message = ""
-    refund.save()
+    states.transition([refund], SETTLED)
     events.publish([facts.charge_refunded(charge, refund)], by=by, now=now)
 
 
@@ -73,7 +81,7 @@ def fail(charge: Charge, refund: Refund, failure: Failure, *, by: Actor, now: da
         reversals.undo(charge, back, posted, by=by, now=now)
     refund.status, refund.failed_at, refund.updated_at = S.FAILED, now, now
     refund.next_attempt_at, refund.needs_review = None, ""
-    refund.save()
+    states.transition([refund], SETTLED)
     reserve(charge, refund, -1, now)
     disputes.allocate_freed(charge, by=by, now=now)
     flag_returned_money(charge, f"refund {refund.id}", now)
@@ -128,7 +136,7 @@ def _schedule_retry(refund: Refund, answer: Answer, now: datetime) -> None:
     if answer.outcome == Outcome.REFUSED_FOR_NOW:  # it waits, and shows why
         refund.failure_code = answer.failure.code[:64]
         refund.failure_message = answer.failure.message[:500]
-    refund.save()
+    states.transition([refund], RETRY_SCHEDULED)
     logger.warning(
         "refund.retry_scheduled", refund=str(refund.id), outcome=answer.outcome, reason=answer.text
     )

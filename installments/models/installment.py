@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from django.db import models
 from django.db.models import Q
 from uuid_utils.compat import uuid7
 
 from charges.models import Charge
+from foundation.states import Moves
 from installments import schedule
 from installments.as_of import AsOf
 from installments.models.order import InstallmentOrder, OrderStatus
@@ -83,6 +84,14 @@ class Installment(models.Model):
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 
+    MOVES: ClassVar[Moves] = {
+        T.PENDING: [T.PENDING, T.PROCESSING, T.PAID, T.OVERDUE, T.FAILED, T.CANCELED],
+        T.PROCESSING: [T.PENDING, T.PROCESSING, T.PAID, T.OVERDUE, T.FAILED, T.CANCELED],
+        T.OVERDUE: [T.PENDING, T.PROCESSING, T.PAID, T.OVERDUE, T.FAILED, T.CANCELED],
+        T.FAILED: [T.PENDING, T.PROCESSING, T.PAID, T.FAILED, T.CANCELED],
+        T.PAID: [T.PENDING, T.OVERDUE],  # reopened
+        T.CANCELED: [],
+    }
     objects = InstallmentQuerySet.as_manager()
 
     class Meta:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import ClassVar, Self
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import models
@@ -10,6 +10,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from uuid_utils.compat import uuid7
 
 from charges.models import PaymentMethod, StoppedCard
+from foundation.states import Moves
 from installments.schedule import Frequency, Remainder
 from partners.models import OwnedQuerySet, Partner
 
@@ -24,16 +25,7 @@ class OrderStatus(models.TextChoices):
     WRITTEN_OFF = "written_off"
 
 
-ORDER_SOURCES: dict[OrderStatus, list[OrderStatus]] = {
-    OrderStatus.ACTIVE: [
-        OrderStatus.PENDING, OrderStatus.PAUSED, OrderStatus.COMPLETED, OrderStatus.DEFAULTED,
-    ],
-    OrderStatus.PAUSED: [OrderStatus.ACTIVE],
-    OrderStatus.COMPLETED: [OrderStatus.ACTIVE, OrderStatus.PAUSED, OrderStatus.DEFAULTED],
-    OrderStatus.CANCELED: [OrderStatus.PENDING, OrderStatus.ACTIVE, OrderStatus.PAUSED],
-    OrderStatus.DEFAULTED: [OrderStatus.ACTIVE, OrderStatus.PAUSED],
-    OrderStatus.WRITTEN_OFF: [OrderStatus.ACTIVE, OrderStatus.PAUSED, OrderStatus.DEFAULTED],
-}  # fmt: skip
+S = OrderStatus
 GIVEN_UP = [OrderStatus.CANCELED, OrderStatus.WRITTEN_OFF]
 """Nothing of these is collected ever again."""
 
@@ -63,10 +55,6 @@ class OrderQuerySet(OwnedQuerySet["InstallmentOrder"]):
         return self.annotate(
             stopped_cards=ArraySubquery(stopped.values("card")), is_card_removed=Exists(removed)
         )
-
-    def move(self, to: OrderStatus, **stamps: Any) -> int:
-        """Rows whose state allows it are in state `to`; how many were is the verdict."""
-        return self.filter(status__in=ORDER_SOURCES[to]).update(status=to, **stamps)
 
 
 class InstallmentOrder(models.Model):
@@ -112,6 +100,15 @@ class InstallmentOrder(models.Model):
     defaulted_at = models.DateTimeField(null=True, blank=True)
     written_off_at = models.DateTimeField(null=True, blank=True)
 
+    MOVES: ClassVar[Moves] = {
+        S.PENDING: [S.ACTIVE, S.CANCELED],
+        S.ACTIVE: [S.PAUSED, S.COMPLETED, S.DEFAULTED, S.CANCELED, S.WRITTEN_OFF],
+        S.PAUSED: [S.ACTIVE, S.COMPLETED, S.DEFAULTED, S.CANCELED, S.WRITTEN_OFF],
+        S.DEFAULTED: [S.ACTIVE, S.COMPLETED, S.WRITTEN_OFF],
+        S.COMPLETED: [S.ACTIVE],
+        S.CANCELED: [],
+        S.WRITTEN_OFF: [],
+    }
     objects = OrderQuerySet.as_manager()
 
     stopped_cards: list[str]

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from charges import cards
 from charges import services as charges
-from foundation import rows
+from foundation import states
 from foundation.actors import Actor
 from installments import planning, revisions, schedule, standing
 from installments.models import (
@@ -111,7 +111,7 @@ def reschedule_installment(
         planning.check_due_date(due_date, today, "due_date")
         before = _due(part)
         part.start_over(due_date, now)
-        rows.update([part], RESCHEDULED)
+        states.transition([part], RESCHEDULED)
         standing.update([part], now)
         _record(order, Change.RESCHEDULED, before, _due(part), reason, by, now)
         return part

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 
 from charges import reopening as charge_reopening
-from charges.models import Charge
+from charges.models import Charge, DisputeStatus
 from foundation.actors import Actor
 from installments import charge_hooks, planning, reopening, schedule, transitions
 from installments.models import (
@@ -139,7 +139,7 @@ def _check_arrears(order: InstallmentOrder) -> None:
     """Raises ArrearsOwed."""
     parts = order.installments.select_related("order").order_by("installment_number")
     late = parts.filter(status__in=LATE)
-    lost = parts.filter(status=InstallmentStatus.PAID, charge__disputes__status=charge_hooks.LOST)
+    lost = parts.filter(status=InstallmentStatus.PAID, charge__disputes__status=DisputeStatus.LOST)
     if late or lost:
         raise ArrearsOwed(list(late), list(lost.distinct()))
 

@@ -53,6 +53,24 @@ def test_only_doors_begin_transactions():
     assert {f: first for f, first in firsts.items() if first not in DOORS} == {}
 
 
+def test_only_machines_write_a_status():
+    """`foundation.states` has the guarded writes; a field list with a status goes through them."""
+    by_queryset = [
+        f"{file}:{call.lineno}"
+        for file, call in calls("update")
+        if any(keyword.arg == "status" for keyword in call.keywords)
+    ]
+    by_instance = [
+        f"{file}:{call.lineno}"
+        for name in ("save", "update", "bulk_update")
+        for file, call in calls(name)
+        if "'status'" in ast.dump(call) and "Name(id='states'" not in ast.dump(call)
+    ]
+
+    assert [place for place in by_queryset if not place.startswith("foundation/states.py")] == []
+    assert [place for place in by_instance if not place.startswith("foundation/states.py")] == []
+
+
 def test_every_transaction_is_durable():
     assert [f"{file}:{c.lineno}" for file, c in calls("atomic") if not is_true(c, "durable")] == []
 

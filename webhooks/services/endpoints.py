@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from foundation import broker
+from foundation import broker, states
 from foundation.actors import Actor
 from partners.models import Partner
 from webhooks import delivery, egress, events, signing
@@ -126,9 +126,8 @@ def delete_endpoint(*, endpoint: Endpoint, now: datetime) -> None:
         Endpoint.objects.filter(id=endpoint.id).update(
             deleted_at=now, is_active=False, updated_at=now
         )
-        Delivery.objects.filter(endpoint=endpoint, status__in=OPEN_DELIVERIES).update(
-            status=DeliveryStatus.EXHAUSTED, next_attempt_at=None
-        )
+        waiting = Delivery.objects.filter(endpoint=endpoint, status__in=OPEN_DELIVERIES)
+        states.move(waiting, DeliveryStatus.EXHAUSTED, next_attempt_at=None)
 
 
 def prune(*, now: datetime) -> int:
