@@ -50,7 +50,7 @@ def to_processor(minor: int, currency: str) -> int:
     Raises Inexpressible.
     """
     if minor % step(currency):
-        raise Inexpressible(f"No card takes {money.spoken(minor, currency)}.")
+        raise Inexpressible(f"No card takes {money.with_code(minor, currency)}.")
     more, less = _factors(currency)
     return minor * more // less
 

@@ -97,12 +97,12 @@ def _there(theirs: Intent | CardRefund | CardDispute | Unreadable | None) -> str
 
 
 def _words_of_dispute(row: Dispute | CardDispute, withdrawn: int) -> str:
-    held = money.spoken(withdrawn, row.currency)
+    held = money.with_code(withdrawn, row.currency)
     return f"{_words(row.status, row.amount, row.currency)}, {held} with the bank"
 
 
 def _words(status: str, minor: int, currency: str) -> str:
-    return f"{status} {money.spoken(minor, currency)}"
+    return f"{status} {money.with_code(minor, currency)}"
 
 
 def _kind_of_charge(charge: Charge | None, intent: Intent | Unreadable | None) -> str | None:

@@ -198,7 +198,7 @@ def _no_card_leg(why: legs.NoCardLeg, currency: str) -> str:
     if why is legs.NoCardLeg.CURRENCY:
         return f"The processor takes no cards in {currency}, and no wallet covers the amount."
     if why is legs.NoCardLeg.TOO_LARGE:
-        most = money.spoken(card_money.maximum(currency), currency)
+        most = money.with_code(card_money.maximum(currency), currency)
         return f"A card pays at most {most}, and no wallet covers the rest."
-    step = money.spoken(card_money.step(currency), currency)
+    step = money.with_code(card_money.step(currency), currency)
     return f"The card takes steps of {step}, and no wallet covers what is between them."

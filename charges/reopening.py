@@ -12,7 +12,7 @@ class ChargeKept(Exception):
     """Some of the charge's money is still here: what it paid for is paid in part."""
 
     def __init__(self, charge: Charge) -> None:
-        kept = money.spoken(charge.amount_kept, charge.currency)
+        kept = money.with_code(charge.amount_kept, charge.currency)
         super().__init__(f"{kept} of charge {charge.id} is still kept: refund it in full first.")
 
 

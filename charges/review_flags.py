@@ -21,5 +21,5 @@ def flag(charge: Charge, text: str, now: datetime) -> None:
 def flag_returned_money(charge: Charge, how: str, now: datetime) -> None:
     """Staff see that a charge whose installment was reopened holds money again."""
     if charge.reopened_at and charge.amount_kept:
-        kept = money.spoken(charge.amount_kept, charge.currency)
+        kept = money.with_code(charge.amount_kept, charge.currency)
         flag(charge, f"{kept} came back with {how} after its installment was reopened.", now)

@@ -156,7 +156,7 @@ class SharesField(serializers.ReadOnlyField):
 
 def shown_shares(shares: list[splits.Share], currency: str) -> list[dict[str, str]]:
     return [
-        {"recipient": share["recipient"], "amount": money.text(share["amount"], currency)}
+        {"recipient": share["recipient"], "amount": money.to_decimal(share["amount"], currency)}
         for share in shares
     ]
 
@@ -235,8 +235,8 @@ class ReversalsField(serializers.ReadOnlyField):
         return [
             {
                 "recipient": reversal["recipient"],
-                "amount": money.text(reversal["amount"], instance.currency),
-                "receivable": money.text(reversal["receivable"], instance.currency),
+                "amount": money.to_decimal(reversal["amount"], instance.currency),
+                "receivable": money.to_decimal(reversal["receivable"], instance.currency),
             }
             for reversal in (instance.split_reversals if instance.failed_at is None else [])
         ]

@@ -35,7 +35,7 @@ class SplitExceedsAmount(Exception):
     """The shares are together more than the amount."""
 
     def __init__(self, shared: int, amount: int, currency: str) -> None:
-        have, want = money.text(amount, currency), money.text(shared, currency)
+        have, want = money.to_decimal(amount, currency), money.to_decimal(shared, currency)
         super().__init__(f"The shares sum to {want}, the amount is {have} {currency}.")
 
 
@@ -69,7 +69,7 @@ def resolve(instructions: Sequence[Instruction], amount: int, currency: str) -> 
     return shares
 
 
-def together(parts: Sequence[Sequence[Share]]) -> list[Share]:
+def merge(parts: Sequence[Sequence[Share]]) -> list[Share]:
     """Each recipient's shares of all parts in one; the parts have the same recipients in order."""
     return [
         Share(recipient=column[0]["recipient"], amount=sum(share["amount"] for share in column))
@@ -80,21 +80,23 @@ def together(parts: Sequence[Sequence[Share]]) -> list[Share]:
 def _share(rule: Instruction, amount: int, currency: str) -> int:
     if "amount" in rule:
         return money.parse(rule["amount"], currency)
-    return money.part(amount, basis_points(rule["percentage"]))
+    return money.floor_share(amount, basis_points(rule["percentage"]))
 
 
-def over(shares: Sequence[Share], amounts: Sequence[int]) -> list[list[Share]]:
+def allocate(shares: Sequence[Share], amounts: Sequence[int]) -> list[list[Share]]:
     """The shares of each part, in proportion: exact for each recipient over all parts, and in each
     part together at most the part.
 
     A part's total is cumulative; in it everyone gets the floor of their proportion, and single
-    units go to whoever is furthest behind.
+    units go to whoever is furthest behind. Shares of 5 and 5 over parts of 3, 3 and 4: the parts
+    have 3, 3 and 4, the first 1 and 1 with a unit left, which goes to the first (2, 1), the second
+    to who is behind (1, 2), the last (2, 2).
     """
     whole, so_far = sum(amounts), 0
     wanted = [share["amount"] for share in shares]
     given = [0] * len(shares)
     parts = []
-    for amount, total in zip(amounts, money.prorated(sum(wanted), amounts), strict=True):
+    for amount, total in zip(amounts, money.allocate(sum(wanted), amounts), strict=True):
         so_far += amount
         cells = [amount * want // whole for want in wanted]
         for _ in range(total - sum(cells)):
@@ -122,6 +124,9 @@ def reversal(
     `returned` is what went back before, `given_back` what each gave for it. Cumulative
     and in proportion: together never more than `amount`, none more than the share, and exact
     when all of `whole` has gone back, in whatever steps, failed ones in between included.
+
+    A share of 100 in 300 that goes back in three steps of 100: 33, 33, 34. Had the second failed
+    and been taken back, `given_back` would say 33, and the next step of 100 give 33 again.
     """
     upto = returned + amount
     behind = [

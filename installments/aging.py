@@ -129,7 +129,7 @@ def _fee(part: Installment, so_far: int) -> int:
 
 def _owing(part: Installment) -> Changed:
     def owed(minor: int) -> dict[str, object]:
-        fee = money.text(minor, part.currency)
+        fee = money.to_decimal(minor, part.currency)
         return {"installments": [{"installment_number": part.installment_number, "late_fee": fee}]}
 
     return Changed(part.order, Change.LATE_FEE_ADDED, before=owed(0), after=owed(part.late_fee))

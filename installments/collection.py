@@ -104,7 +104,7 @@ def planned_charge(installments: Sequence[Installment], *, by: Actor, now: datet
         status=ChargeStatus.PENDING,
         card=order.card,
         split_instructions=order.split_instructions,
-        split_shares=splits.together([part.split_shares for part in installments]),
+        split_shares=splits.merge([part.split_shares for part in installments]),
         installment_id=first.id if len(installments) == 1 else None,
         installment_order_id=order.id,
         retry_at=retry_at,

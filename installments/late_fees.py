@@ -25,7 +25,7 @@ def of(terms: LateFee, part: int, *, so_far: int, currency: str) -> int:
     if terms["amount"] is not None:
         fee = money.parse(terms["amount"], currency)
     else:
-        fee = money.part(part, splits.basis_points(terms["percentage"] or ""))
+        fee = money.floor_share(part, splits.basis_points(terms["percentage"] or ""))
     if terms["cap"] is not None:
         fee = max(min(fee, money.parse(terms["cap"], currency) - so_far), 0)
     return fee - fee % card_money.step(currency)

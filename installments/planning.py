@@ -26,7 +26,7 @@ class ScheduleSumMismatch(Exception):
     """The schedule's amounts do not sum to the order's."""
 
     def __init__(self, total: int, amount: int, currency: str) -> None:
-        have, want = money.text(total, currency), money.text(amount, currency)
+        have, want = money.to_decimal(total, currency), money.to_decimal(amount, currency)
         super().__init__(f"The schedule sums to {have}, the amount is {want} {currency}.")
 
 
@@ -54,7 +54,7 @@ class CardAmountUnsupported(Exception):
     code = "card_amount_unsupported"
 
     def __init__(self, field: str, currency: str) -> None:
-        step = money.spoken(card_money.step(currency), currency)
+        step = money.with_code(card_money.step(currency), currency)
         super().__init__(f"Cards take {currency} in steps of {step}.")
         self.field = field
 
@@ -126,7 +126,7 @@ def plan(new: NewOrder, *, policy: Policy, now: datetime) -> Plan:
     if total != new.amount:
         raise ScheduleSumMismatch(total, new.amount, new.currency)
     shares = splits.resolve(new.split_instructions, new.amount, new.currency)
-    part_shares = splits.over(shares, [part.amount for part in parts])
+    part_shares = splits.allocate(shares, [part.amount for part in parts])
     return Plan(new, policy, parts, shares, part_shares)
 
 
@@ -146,7 +146,7 @@ def _check_size(new: NewOrder) -> None:
         sizes = {f"schedule[{place}].amount": part.amount for place, part in enumerate(new.plan)}
     for name, size in sizes.items():
         if size < least:
-            text = f"Each part is at least {money.spoken(least, new.currency)}."
+            text = f"Each part is at least {money.with_code(least, new.currency)}."
             raise InvalidSchedule(name, "amount_too_small", text)
 
 

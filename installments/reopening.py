@@ -68,7 +68,7 @@ def _unpay(part: Installment, day: date, now: datetime) -> None:
 def _shown(order: InstallmentOrder, parts: Sequence[Installment]) -> dict[str, Any]:
     return {
         "status": order.status,
-        "amount_paid": money.text(order.amount_paid, order.currency),
+        "amount_paid": money.to_decimal(order.amount_paid, order.currency),
         "installments": [
             {
                 "installment_number": part.installment_number,

@@ -235,11 +235,13 @@ class OrderResource(Resource):
     written_off_at = InstantField(allow_null=True)
 
     def get_installment_amount(self, order: Any) -> str:
-        return money.text(order.installments.all()[0].amount, order.currency)
+        return money.to_decimal(order.installments.all()[0].amount, order.currency)
 
     @extend_schema_field(serializers.CharField(help_text="Of all parts, paid or owed."))
     def get_late_fees(self, order: Any) -> str:
-        return money.text(sum(part.late_fee for part in order.installments.all()), order.currency)
+        return money.to_decimal(
+            sum(part.late_fee for part in order.installments.all()), order.currency
+        )
 
     @extend_schema_field(
         serializers.ChoiceField(choices=[f.value for f in Frequency], allow_null=True)

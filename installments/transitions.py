@@ -162,12 +162,12 @@ def write_off(order: InstallmentOrder, *, reason: str, by: Actor, now: datetime)
         written_off_at=now, past_due=False, default_at=None, **NOT_PAUSED,
     )  # fmt: skip
     _end(order, by=by, now=now)
-    written_off = money.text(order.amount_written_off, order.currency)
+    written_off = money.to_decimal(order.amount_written_off, order.currency)
     _record(
         order,
         Change.WRITTEN_OFF,
         was,
-        before={"amount_written_off": money.text(0, order.currency)},
+        before={"amount_written_off": money.to_decimal(0, order.currency)},
         after={"amount_written_off": written_off},
         reason=reason,
         by=by,

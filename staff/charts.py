@@ -35,7 +35,7 @@ def bars(days: list[date], rows: Rows, currency: str, *series: tuple[str, str, s
 
 def _units(row: dict[str, Any] | None, field: str, currency: str) -> float:
     """For the height of a bar alone."""
-    return float(Decimal(money.text(int(row[field]), currency))) if row else 0.0
+    return float(Decimal(money.to_decimal(int(row[field]), currency))) if row else 0.0
 
 
 def options() -> str:

@@ -74,7 +74,7 @@ MOVED = (
 
 def amount_text(minor: int, currency: str) -> str:
     """Minor units for people: (123450, "USD") is "$1,234.50", (-5, "CHF") is "-CHF 0.05"."""
-    exact = Decimal(money.text(minor, currency))
+    exact = Decimal(money.to_decimal(minor, currency))
     places = money.exponent(currency)
     shape = "¤#,##0" + ("." + "0" * places if places else "")
     text = format_currency(exact, currency, shape, locale="en_US", currency_digits=False)
@@ -94,7 +94,7 @@ def amount(field: str, name: str | None = None) -> Column:
 def _unbroken(minor: int, currency: str) -> SafeString:
     text = amount_text(minor, currency)
     html = format_html('<span class="whitespace-nowrap">{}</span>', text)
-    return Shown.of(html, money.text(minor, currency))
+    return Shown.of(html, money.to_decimal(minor, currency))
 
 
 def wallet_state(wallet: Wallet) -> SafeString:

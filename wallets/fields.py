@@ -64,7 +64,7 @@ class MoneyField(serializers.Field[Any, Any, Any, Any]):
 
     def get_attribute(self, instance: Any) -> str | None:
         minor = super().get_attribute(instance)
-        return None if minor is None else money.text(minor, instance.currency)
+        return None if minor is None else money.to_decimal(minor, instance.currency)
 
     def to_representation(self, value: str) -> str:
         return value

@@ -82,7 +82,7 @@ def parse(text: str, currency: str) -> int:
     return minor
 
 
-def text(minor: int, currency: str) -> str:
+def to_decimal(minor: int, currency: str) -> str:
     """The decimal string at the currency's exponent: (1999, "USD") is "19.99"."""
     places = exponent(currency)
     if places == 0:
@@ -92,18 +92,21 @@ def text(minor: int, currency: str) -> str:
     return f"{sign}{whole}.{fraction:0{places}d}"
 
 
-def spoken(minor: int, currency: str) -> str:
+def with_code(minor: int, currency: str) -> str:
     """For people: (1999, "USD") is "19.99 USD"."""
-    return f"{text(minor, currency)} {currency}"
+    return f"{to_decimal(minor, currency)} {currency}"
 
 
-def part(amount: int, basis_points: int) -> int:
+def floor_share(amount: int, basis_points: int) -> int:
     """So many basis points of the amount, floored."""
     return amount * basis_points // BASIS_POINTS
 
 
-def prorated(total: int, amounts: Sequence[int]) -> list[int]:
-    """`total` shared over `amounts` in proportion, cumulatively floored: the sum is exact."""
+def allocate(total: int, amounts: Sequence[int]) -> list[int]:
+    """`total` shared over `amounts` in proportion, cumulatively floored: the sum is exact.
+
+    10 over three equal amounts: 3, then 6 in all, then 10 in all, so [3, 3, 4].
+    """
     whole = sum(amounts)
     shared, so_far, parts = 0, 0, []
     for amount in amounts:

@@ -40,8 +40,8 @@ class InsufficientFunds(Exception):
     """Carries minor units: what was asked for and what is available."""
 
     def __init__(self, wallet: Wallet, amount: int) -> None:
-        have = money.text(wallet.available, wallet.currency)
-        want = money.text(amount, wallet.currency)
+        have = money.to_decimal(wallet.available, wallet.currency)
+        want = money.to_decimal(amount, wallet.currency)
         super().__init__(f"{want} {wallet.currency} was asked for, {have} is available.")
 
 
@@ -66,8 +66,8 @@ class OwedLess(Exception):
     """Carries minor units: what is to be paid off, and what the customer owes."""
 
     def __init__(self, wallet: Wallet, amount: int) -> None:
-        owed = money.spoken(wallet.receivable, wallet.currency)
-        asked = money.spoken(amount, wallet.currency)
+        owed = money.with_code(wallet.receivable, wallet.currency)
+        asked = money.with_code(amount, wallet.currency)
         super().__init__(f"Customer {wallet.customer_id} owes {owed}, less than {asked}.")
 
 

@@ -71,13 +71,13 @@ def classify(charge: Charge, intent: Intent) -> Answer:
 def difference(charge: Charge, intent: Intent) -> str:
     """Where the intent contradicts the charge; empty when they agree."""
     ours = {
-        "amount": money.spoken(charge.external_amount, charge.currency),
+        "amount": money.with_code(charge.external_amount, charge.currency),
         "charge": str(charge.id),
     }
-    theirs = {"amount": money.spoken(intent.amount, intent.currency), "charge": intent.charge_id}
+    theirs = {"amount": money.with_code(intent.amount, intent.currency), "charge": intent.charge_id}
     if intent.status == "succeeded":
         ours["received"] = ours["amount"]
-        theirs["received"] = money.spoken(intent.amount_received, intent.currency)
+        theirs["received"] = money.with_code(intent.amount_received, intent.currency)
     return contradiction(ours, theirs)
 
 

@@ -60,14 +60,14 @@ def classify(refund: Refund, card_refund: CardRefund) -> Answer:
 def difference(refund: Refund, card_refund: CardRefund) -> str:
     """Where the processor's refund contradicts ours; empty when they agree."""
     ours = {
-        "amount": money.spoken(refund.external_amount, refund.currency),
+        "amount": money.with_code(refund.external_amount, refund.currency),
         "refund": str(refund.id),
         "intent": refund.charge.external_charge_id,
         "id": refund.external_refund_id or card_refund.id,
     }
     is_made_there = refund.origin == Origin.PROCESSOR  # it names no refund of ours
     theirs = {
-        "amount": money.spoken(card_refund.amount, card_refund.currency),
+        "amount": money.with_code(card_refund.amount, card_refund.currency),
         "refund": str(refund.id) if is_made_there else card_refund.refund_id,
         "intent": card_refund.intent_id,
         "id": card_refund.id,

@@ -53,14 +53,14 @@ class RefundExceedsCharge(Exception):
     """Carries minor units: what was asked for, and what is left of the legs it may come from."""
 
     def __init__(self, asked: int | None, left: int, currency: str) -> None:
-        have = f"{money.spoken(left, currency)} of the charge can go back this way"
-        want = f"{money.text(asked, currency)} was asked for, " if asked else ""
+        have = f"{money.with_code(left, currency)} of the charge can go back this way"
+        want = f"{money.to_decimal(asked, currency)} was asked for, " if asked else ""
         super().__init__(f"{want}{have}.")
 
 
 class RefundAmountUnsupported(Exception):
     def __init__(self, step: int, currency: str) -> None:
-        super().__init__(f"Cards take {currency} in steps of {money.text(step, currency)}.")
+        super().__init__(f"Cards take {currency} in steps of {money.to_decimal(step, currency)}.")
 
 
 class WalletRequired(Exception):

@@ -204,7 +204,7 @@ def _evidence_about(charge: Charge, outcome: str) -> str:
         except NotUnderstood as error:
             return f"The processor's answer made no sense: {error}"
     _check(processor.difference(charge, intent), intent, outcome)
-    return f"{intent.id} is {intent.status}: {money.spoken(intent.amount, intent.currency)}."
+    return f"{intent.id} is {intent.status}: {money.with_code(intent.amount, intent.currency)}."
 
 
 def _spoken_of(charge: Charge) -> str:
@@ -235,7 +235,7 @@ def _evidence_about_refund(row: Refund, outcome: str) -> tuple[str, str | None]:
             raise EvidenceContradicts("there is no such refund.")
         return "There is no such refund.", None
     _check(refund_processor.difference(row, theirs), theirs, outcome)
-    said = f"{theirs.id} is {theirs.status}: {money.spoken(theirs.amount, theirs.currency)}."
+    said = f"{theirs.id} is {theirs.status}: {money.with_code(theirs.amount, theirs.currency)}."
     return said, theirs.id
 
 

@@ -90,16 +90,16 @@ def _misfit(charge: Charge, card_refund: CardRefund) -> str:
     """
     if charge.status in OPEN:
         raise ChargeNotSettled(f"The charge is {charge.status}.")
-    amount = money.spoken(card_refund.amount, card_refund.currency)
+    amount = money.with_code(card_refund.amount, card_refund.currency)
     if charge.status != ChargeStatus.SUCCEEDED or card_refund.currency != charge.currency:
-        paid = f"{charge.status} {money.spoken(charge.external_amount, charge.currency)}"
+        paid = f"{charge.status} {money.with_code(charge.external_amount, charge.currency)}"
         return f"The processor made {card_refund.id} of {amount}; by card the charge is {paid}."
     left = charge.card_left + charge.external_reversed
     if card_refund.amount <= left:
         return ""
     if charge.refunds.filter(status=RefundStatus.PENDING).exists():
         raise RefundUnsettled(f"A refund that is pending holds what {card_refund.id} gave back.")
-    have = money.spoken(left, charge.currency)
+    have = money.with_code(left, charge.currency)
     return f"The processor made {card_refund.id} of {amount}; {have} of the card leg is left."
 
 

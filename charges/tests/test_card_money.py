@@ -34,7 +34,9 @@ def test_a_step_is_worth_the_same_on_both_sides(currency):
 
     units = card_money.to_processor(step, currency)
 
-    assert Fraction(stripes.major(units, currency.lower())) == Fraction(money.text(step, currency))
+    assert Fraction(stripes.major(units, currency.lower())) == Fraction(
+        money.to_decimal(step, currency)
+    )
 
 
 @few

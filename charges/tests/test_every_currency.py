@@ -39,7 +39,7 @@ def whole(text):
 
 @pytest.mark.parametrize("currency", BY_CARD)
 def test_a_card_pays_exactly_the_amount(api, sandbox, currency):
-    amount = money.text(AMOUNT, currency)
+    amount = money.to_decimal(AMOUNT, currency)
 
     shown = charged(api, amount, currency=currency, payment_method=CARD)
 
@@ -50,7 +50,7 @@ def test_a_card_pays_exactly_the_amount(api, sandbox, currency):
 
 @pytest.mark.parametrize("currency", sorted(set(ALL) - set(BY_CARD)))
 def test_a_currency_without_cards_says_so(api, sandbox, currency):
-    shown = charged(api, money.text(AMOUNT, currency), currency=currency, payment_method=CARD)
+    shown = charged(api, money.to_decimal(AMOUNT, currency), currency=currency, payment_method=CARD)
 
     assert (shown["status"], shown["failure"]["code"]) == ("failed", "card_currency_unsupported")
     assert collected(sandbox) == {}
@@ -58,32 +58,36 @@ def test_a_currency_without_cards_says_so(api, sandbox, currency):
 
 @pytest.mark.parametrize("currency", ["IQD", "LYD", "IRR", "CUP"])
 def test_a_wallet_pays_in_a_currency_without_cards(api, sandbox, currency):
-    open_wallet(api, "ada", money.text(AMOUNT, currency), currency)
+    open_wallet(api, "ada", money.to_decimal(AMOUNT, currency), currency)
 
-    shown = charged(api, money.text(AMOUNT, currency), currency=currency, payment_method=CARD)
+    shown = charged(api, money.to_decimal(AMOUNT, currency), currency=currency, payment_method=CARD)
 
     assert (shown["status"], shown["payment_method"]) == ("succeeded", "wallet")
 
 
 @pytest.mark.parametrize("currency", STEPPED)
 def test_an_amount_between_the_steps_says_so(api, sandbox, currency):
-    shown = charged(api, money.text(AMOUNT + 1, currency), currency=currency, payment_method=CARD)
+    shown = charged(
+        api, money.to_decimal(AMOUNT + 1, currency), currency=currency, payment_method=CARD
+    )
 
     assert (shown["status"], shown["failure"]["code"]) == ("failed", "card_amount_unsupported")
-    step = money.spoken(card_money.step(currency), currency)
+    step = money.with_code(card_money.step(currency), currency)
     assert f"steps of {step}" in shown["failure"]["message"]
     assert collected(sandbox) == {}
 
 
 @pytest.mark.parametrize("currency", STEPPED)
 def test_a_wallet_pays_what_is_between_the_steps(api, sandbox, currency):
-    open_wallet(api, "ada", money.text(1, currency), currency)
+    open_wallet(api, "ada", money.to_decimal(1, currency), currency)
 
-    shown = charged(api, money.text(AMOUNT + 1, currency), currency=currency, payment_method=CARD)
+    shown = charged(
+        api, money.to_decimal(AMOUNT + 1, currency), currency=currency, payment_method=CARD
+    )
 
     legs = (shown["wallet_amount"], shown["external_amount"])
     assert (shown["status"], *legs) == (
-        "succeeded", money.text(1, currency), money.text(AMOUNT, currency),
+        "succeeded", money.to_decimal(1, currency), money.to_decimal(AMOUNT, currency),
     )  # fmt: skip
 
 
@@ -98,8 +102,8 @@ def test_more_than_a_card_may_be_charged_says_so(api, sandbox, currency, amount)
 
 @pytest.mark.parametrize("currency", [*STEPPED, "ISK", "UGX"])
 def test_a_card_gets_back_exactly_what_is_refunded(api, sandbox, currency):
-    shown = charged(api, money.text(AMOUNT, currency), currency=currency, payment_method=CARD)
-    part = money.text(AMOUNT // 2, currency)
+    shown = charged(api, money.to_decimal(AMOUNT, currency), currency=currency, payment_method=CARD)
+    part = money.to_decimal(AMOUNT // 2, currency)
 
     made = refunded(api, shown["id"], part)
 
@@ -115,9 +119,9 @@ def returned(intent, currency):
 
 @pytest.mark.parametrize("currency", STEPPED)
 def test_a_refund_between_the_steps_is_refused(api, sandbox, currency):
-    shown = charged(api, money.text(AMOUNT, currency), currency=currency, payment_method=CARD)
+    shown = charged(api, money.to_decimal(AMOUNT, currency), currency=currency, payment_method=CARD)
 
-    answer = refund(api, shown["id"], money.text(1, currency))
+    answer = refund(api, shown["id"], money.to_decimal(1, currency))
 
     assert (answer.status_code, answer.json()["code"]) == (422, "refund_amount_unsupported")
     assert not Refund.objects.exists()
@@ -126,7 +130,7 @@ def test_a_refund_between_the_steps_is_refused(api, sandbox, currency):
 @pytest.mark.parametrize("currency", OTHER_UNITS)
 def test_a_dispute_is_about_the_charges_amount(api, sandbox, currency, now):
     shown = charged(
-        api, money.text(AMOUNT, currency), currency=currency,
+        api, money.to_decimal(AMOUNT, currency), currency=currency,
         payment_method="pm_card_createDispute",
     )  # fmt: skip
 
@@ -137,7 +141,7 @@ def test_a_dispute_is_about_the_charges_amount(api, sandbox, currency, now):
 
 @pytest.mark.parametrize("currency", [*STEPPED, *OTHER_UNITS])
 def test_both_sides_agree_afterwards(api, sandbox, currency):
-    shown = charged(api, money.text(AMOUNT, currency), currency=currency, payment_method=CARD)
-    refunded(api, shown["id"], money.text(AMOUNT // 2, currency))
+    shown = charged(api, money.to_decimal(AMOUNT, currency), currency=currency, payment_method=CARD)
+    refunded(api, shown["id"], money.to_decimal(AMOUNT // 2, currency))
 
     assert kinds() == []

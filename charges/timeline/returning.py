@@ -58,13 +58,13 @@ def _movements(dispute: Dispute) -> Iterator[Entry]:
     """What the bank took and gave back, when we heard of it."""
     for row in dispute.movements.all():
         verb = "took" if row.amount > 0 else "gave back"
-        moved = money.spoken(abs(row.amount), dispute.currency)
-        fee = f", fee {money.spoken(row.fee, row.fee_currency)}" if row.fee else ""
+        moved = money.with_code(abs(row.amount), dispute.currency)
+        fee = f", fee {money.with_code(row.fee, row.fee_currency)}" if row.fee else ""
         data = {
             "external_id": dispute.external_id,
             "movement": row.external_id,
-            "amount": money.text(row.amount, dispute.currency),
-            "fee": money.text(row.fee, row.fee_currency),
+            "amount": money.to_decimal(row.amount, dispute.currency),
+            "fee": money.to_decimal(row.fee, row.fee_currency),
             "fee_currency": row.fee_currency,
         }
         text = f"For dispute {dispute.external_id} the bank {verb} {moved}{fee}."

@@ -33,10 +33,10 @@ class Story:
         return list(Refund.objects.filter(charge=self.charge).order_by("id"))
 
     def money(self, minor: int) -> str:
-        return money.spoken(minor, self.charge.currency)
+        return money.with_code(minor, self.charge.currency)
 
     def amount(self, minor: int) -> str:
-        return money.text(minor, self.charge.currency)
+        return money.to_decimal(minor, self.charge.currency)
 
     def actor(self, name: str) -> str:
         is_partner = name.startswith("api_key:")

@@ -67,7 +67,7 @@ def _late_fee(terms: dict[str, Any] | None, currency: str) -> LateFee | None:
     def amount(name: str) -> str | None:
         if name not in terms:
             return None
-        return money.text(minor_units(terms[name], currency, f"late_fee.{name}"), currency)
+        return money.to_decimal(minor_units(terms[name], currency, f"late_fee.{name}"), currency)
 
     percentage = terms.get("percentage")
     return LateFee(
@@ -100,7 +100,7 @@ def shown(preview: Preview) -> dict[str, Any]:
             for number, part in enumerate(plan.parts, 1)
         ],
         "funding": {
-            "wallet_available": money.text(preview.available, currency),
+            "wallet_available": money.to_decimal(preview.available, currency),
             **_funding(totals, currency),
         },
         "preview_hash": plan.hash,
@@ -112,7 +112,7 @@ def _part(preview: Preview, place: int) -> dict[str, Any]:
     part, legs = plan.parts[place], preview.legs[place]
     return {
         "installment_number": place + 1,
-        "amount": money.text(part.amount, new.currency),
+        "amount": money.to_decimal(part.amount, new.currency),
         "due_date": part.due_date.isoformat(),
         "due_at": INSTANT.to_representation(
             schedule.moment(part.due_date, new.due_hour, new.timezone)
@@ -124,4 +124,6 @@ def _part(preview: Preview, place: int) -> dict[str, Any]:
 
 def _funding(amounts: Any, currency: str) -> dict[str, str]:
     names = ("wallet_amount", "external_amount", "shortfall")
-    return {name: money.text(minor, currency) for name, minor in zip(names, amounts, strict=True)}
+    return {
+        name: money.to_decimal(minor, currency) for name, minor in zip(names, amounts, strict=True)
+    }

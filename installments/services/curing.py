@@ -40,7 +40,7 @@ class ArrearsOwed(Exception):
 
     def __init__(self, late: Sequence[Installment], lost: Sequence[Installment]) -> None:
         currency = [*late, *lost][0].currency
-        total = money.spoken(sum(part.owed for part in [*late, *lost]), currency)
+        total = money.with_code(sum(part.owed for part in [*late, *lost]), currency)
         words = [
             *(_of(part) for part in late),
             *(f"{_of(part)} was lost in a dispute, reopen it" for part in lost),
@@ -178,5 +178,5 @@ def _reopen_charge(order: InstallmentOrder, charge: Charge, now: datetime) -> No
 
 
 def _of(part: Installment) -> str:
-    owed = money.spoken(part.owed, part.currency)
+    owed = money.with_code(part.owed, part.currency)
     return f"part {part.installment_number} of {owed}"

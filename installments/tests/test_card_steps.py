@@ -123,7 +123,7 @@ def test_a_part_of_the_agreed_size_may_be_named(api):
 )  # fmt: skip
 def test_a_named_card_and_an_amount_between_the_steps_are_refused(api, currency, path, name, body):
     body = {
-        key: value if key == "installment_count" else money.text(value, currency)
+        key: value if key == "installment_count" else money.to_decimal(value, currency)
         for key, value in body.items()
     }
     if path.endswith("preview"):
@@ -153,7 +153,11 @@ def test_a_list_without_a_card_is_taken_as_it_is(api):
 
 @pytest.mark.parametrize("currency", WITHOUT_CARDS)
 def test_a_currency_without_cards_takes_no_named_card(api, currency):
-    body = {"amount": money.text(12_000, currency), "installment_count": 3, "currency": currency}
+    body = {
+        "amount": money.to_decimal(12_000, currency),
+        "installment_count": 3,
+        "currency": currency,
+    }
 
     assert refused(api, payment_method=CARD, **body) == (
         "payment_method", "card_currency_unsupported",
@@ -221,8 +225,12 @@ def test_a_card_is_not_named_later_either(agree, sandbox, currency, amount, code
 
 @pytest.mark.parametrize("currency", [*STEPPED, *WITHOUT_CARDS])
 def test_a_preview_shows_what_no_card_pays_as_shortfall(api, currency):
-    body = {"amount": money.text(12_001, currency), "currency": currency, "installment_count": 1}
+    body = {
+        "amount": money.to_decimal(12_001, currency),
+        "currency": currency,
+        "installment_count": 1,
+    }
 
     shown = api.post("/installments/orders/preview", BODY | body).json()
 
-    assert shown["funding"]["shortfall"] == money.text(12_001, currency)
+    assert shown["funding"]["shortfall"] == money.to_decimal(12_001, currency)

@@ -56,10 +56,10 @@ def splits(draw, amount, currency):
         {"recipient": f"r{n}", "percentage": f"{p // 100}.{p % 100:02d}"}
         for n, p in enumerate(points)
     ]
-    left = amount - sum(money.part(amount, p) for p in points)
+    left = amount - sum(money.floor_share(amount, p) for p in points)
     if left and draw(st.booleans()):
         fixed = draw(st.integers(1, left))
-        rules.append({"recipient": "fixed", "amount": money.text(fixed, currency)})
+        rules.append({"recipient": "fixed", "amount": money.to_decimal(fixed, currency)})
     return rules
 
 

@@ -99,7 +99,7 @@ class Adjust(Action):
         return row.pk
 
     def summary(self, row: Row, words: Words) -> str:
-        moved = money.spoken(words["amount"], words["currency"])
+        moved = money.with_code(words["amount"], words["currency"])
         sides = [
             words[side].replace("_", " ")
             + (f" of {words['customer_id']}" if words[side] in services.OF_CUSTOMERS else "")

@@ -51,7 +51,7 @@ class RefundForm(AmountForm):
     field_order = ["amount", "refund_to", "reason"]
 
     def first_words(self, row: Row) -> dict[str, str]:
-        return {"amount": money.text(refundable(row), row.currency)}
+        return {"amount": money.to_decimal(refundable(row), row.currency)}
 
 
 class RefundCharge(OfCharge):
@@ -70,7 +70,7 @@ class RefundCharge(OfCharge):
         return row.status == ChargeStatus.SUCCEEDED and refundable(row) > 0
 
     def summary(self, row: Row, words: Words) -> str:
-        return f"Refund {money.spoken(words['amount'], row.currency)} of charge {row.pk}"
+        return f"Refund {money.with_code(words['amount'], row.currency)} of charge {row.pk}"
 
     def value(self, row: Row, words: Words) -> Money:
         return Money(words["amount"], row.currency)

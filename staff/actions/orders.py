@@ -130,15 +130,15 @@ class WriteOff(OfOrder):
 
     def details(self, row: Row) -> list[str]:
         unpaid = [part for part in row.installments.all() if part.status in UNPAID]
-        total = money.spoken(row.amount_remaining, row.currency)
+        total = money.with_code(row.amount_remaining, row.currency)
         return [f"Given up: {total}", *(_named(part) for part in unpaid)]
 
     def summary(self, row: Row, words: Words) -> str:
-        return f"Write off {money.spoken(row.amount_remaining, row.currency)} of {row}"
+        return f"Write off {money.with_code(row.amount_remaining, row.currency)} of {row}"
 
     def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
         order = services.write_off_order(order_id=row.pk, reason=words["reason"], by=by, now=now)
-        given_up = money.spoken(order.amount_written_off, order.currency)
+        given_up = money.with_code(order.amount_written_off, order.currency)
         return Done(f"{given_up} is written off.")
 
 
@@ -261,7 +261,7 @@ class Reopen(OfPart):
 
 
 def _named(part: Installment) -> str:
-    return f"Part {part.installment_number}: {money.spoken(part.owed, part.currency)}"
+    return f"Part {part.installment_number}: {money.with_code(part.owed, part.currency)}"
 
 
 ACTIONS = [

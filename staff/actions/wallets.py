@@ -45,7 +45,7 @@ class Movement(OfWallet):
     )  # fmt: skip
 
     def summary(self, row: Row, words: Words) -> str:
-        return f"{self.title} {money.spoken(words['amount'], row.currency)} {self.verb} {row}"
+        return f"{self.title} {money.with_code(words['amount'], row.currency)} {self.verb} {row}"
 
     def value(self, row: Row, words: Words) -> Money:
         return Money(words["amount"], row.currency)
@@ -60,7 +60,7 @@ class Movement(OfWallet):
         door = services.credit if self.kind == Kind.CREDIT else services.debit
         movement = self._movement(row, words, key=key)
         moved = door(partner_id=row.partner_id, movement=movement, by=by, now=now)
-        balance = money.spoken(moved.entry.balance_after or 0, row.currency)
+        balance = money.with_code(moved.entry.balance_after or 0, row.currency)
         return Done(f"The balance is {balance}.")
 
     def _movement(self, row: Row, words: Words, key: str | None) -> services.Movement:

@@ -43,7 +43,7 @@ def in_use(monkeypatch, currency):
 
 
 def said(minor, currency):
-    return money.text(minor, currency)
+    return money.to_decimal(minor, currency)
 
 
 @pytest.fixture

@@ -89,11 +89,11 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"{part.id}  order {part.order_id} no. {part.installment_number}  "
                 f"{part.order.customer_id}  due {part.due_date}  "
-                f"{money.text(part.owed, part.currency)} {part.currency}: {_how(part, legs)}"
+                f"{money.to_decimal(part.owed, part.currency)} {part.currency}: {_how(part, legs)}"
             )
         for currency, sums in totals.items():
             wallet, card, short = (
-                money.text(sums[name], currency) for name in ("wallet", "card", "short")
+                money.to_decimal(sums[name], currency) for name in ("wallet", "card", "short")
             )
             self.stdout.write(
                 f"Would take {wallet} {currency} from wallets, {card} from cards; "
@@ -116,7 +116,7 @@ def _due(at: AsOf, order: UUID | None, limit: int | None) -> Any:
 
 def _how(part: Installment, legs: Legs) -> str:
     ways = [(legs.wallet, "wallet"), (legs.card, f"card {legs.card_id}")]
-    words = [f"{money.text(minor, part.currency)} by {way}" for minor, way in ways if minor]
+    words = [f"{money.to_decimal(minor, part.currency)} by {way}" for minor, way in ways if minor]
     return " and ".join(words) or "neither wallet nor card covers it"
 
 
