@@ -18,7 +18,7 @@ class PaymentMethodNotFound(Exception):
         super().__init__(f"There is no payment method {payment_method} of this customer.")
 
 
-class Filed(NamedTuple):
+class CardsOnFile(NamedTuple):
     """What is known of a customer's cards, by their ids at Stripe."""
 
     default: set[str]
@@ -27,11 +27,11 @@ class Filed(NamedTuple):
     gone: set[str]
 
     @classmethod
-    def nothing(cls) -> Filed:
+    def nothing(cls) -> CardsOnFile:
         return cls(set(), set(), set(), set())
 
 
-def on_file(customers: Collection[WalletKey]) -> dict[WalletKey, Filed]:
+def on_file(customers: Collection[WalletKey]) -> dict[WalletKey, CardsOnFile]:
     """The cards of these customers, in one statement."""
     if not customers:
         return {}
@@ -47,9 +47,9 @@ def on_file(customers: Collection[WalletKey]) -> dict[WalletKey, Filed]:
     rows = saved.values_list("partner_id", "customer_id", "external_id", "state").union(
         stopped.values_list("partner_id", "customer_id", "card", "state"), all=True
     )
-    found: dict[WalletKey, Filed] = {}
+    found: dict[WalletKey, CardsOnFile] = {}
     for partner_id, customer_id, card, state in rows:
-        filed = found.setdefault((partner_id, customer_id), Filed.nothing())
+        filed = found.setdefault((partner_id, customer_id), CardsOnFile.nothing())
         getattr(filed, state).add(card)
     return found
 

@@ -85,7 +85,7 @@ def conclude(charge: Charge, *, by: Actor, now: datetime) -> None:
     if charge.is_for_order:
         hooks().charge_moved(charge, by=by, now=now)
     if charge.card and charge.status == ChargeStatus.FAILED:
-        filing.heed(charge, by=by, now=now)
+        filing.stop_declined_card(charge, by=by, now=now)
 
 
 def await_action(charge: Charge, *, by: Actor, now: datetime) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from charges import caps, card_money, cards, legs
-from charges.cards import Filed
+from charges.cards import CardsOnFile
 from charges.declines import NO_FAILURE, Failure
 from charges.models import Charge, ChargeStatus
 from wallets import money
@@ -59,7 +59,7 @@ def decide(
         key = (charge.partner_id, charge.customer_id)
         spared = _choose_card(
             charge,
-            filed.get(key, Filed.nothing()),
+            filed.get(key, CardsOnFile.nothing()),
             capped.get(key, ()),
             is_capped=is_capped,
         )
@@ -104,7 +104,7 @@ def _set_failure(charge: Charge, failure: Failure) -> None:
 
 
 def _choose_card(
-    charge: Charge, filed: Filed, capped: Collection[str], *, is_capped: bool
+    charge: Charge, filed: CardsOnFile, capped: Collection[str], *, is_capped: bool
 ) -> Failure | None:
     """The card is that asked for or the customer's default, never one that must not be asked; why
     there is none, if a card is to blame. Nothing takes the place of a removed one that a single

@@ -41,7 +41,7 @@ def save(partner_id: UUID, customer_id: str, card: Card, *, now: datetime) -> Pa
     return saved
 
 
-def choose(saved: PaymentMethod, *, at: datetime) -> None:
+def make_default(saved: PaymentMethod, *, at: datetime) -> None:
     """The card is the default, unless another was chosen later than `at`."""
     others = _theirs(saved.partner_id, saved.customer_id).exclude(id=saved.id)
     if others.filter(is_default=True, chosen_at__gt=at).exists():
@@ -51,7 +51,7 @@ def choose(saved: PaymentMethod, *, at: datetime) -> None:
     saved.save(update_fields=["is_default", "chosen_at"])
 
 
-def step_down(saved: PaymentMethod, *, now: datetime) -> None:
+def yield_default(saved: PaymentMethod, *, now: datetime) -> None:
     """The default card leaves its place to the newest other one; without one it stays."""
     others = _theirs(saved.partner_id, saved.customer_id).exclude(id=saved.id)
     if saved.is_default and (newest := _newest(others, now)):
@@ -86,7 +86,7 @@ def remove_all(holder: ProcessorCustomer, *, by: Actor, now: datetime) -> int:
     return _remove(holder.partner_id, holder.customer_id, theirs, by=by, now=now)
 
 
-def heed(charge: Charge, *, by: Actor, now: datetime) -> None:
+def stop_declined_card(charge: Charge, *, by: Actor, now: datetime) -> None:
     """After a hard decline no order asks the failed charge's card; one that the processor does not
     have any more is removed.
     """

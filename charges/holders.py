@@ -21,12 +21,12 @@ def current(partner_id: UUID, customer_id: str) -> str | None:
     return found.values_list("external_id", flat=True).first()
 
 
-def known(external_id: str) -> ProcessorCustomer | None:
+def find(external_id: str) -> ProcessorCustomer | None:
     """The row of a Stripe customer, if it stands for one of ours."""
     return ProcessorCustomer.objects.filter(external_id=external_id).first()
 
 
-def know(
+def get_or_create(
     partner_id: UUID, customer_id: str, external_id: str, *, instead_of: str = "", now: datetime
 ) -> str:
     """New cards of ours go to this one, unless another than `instead_of` was known before; returns

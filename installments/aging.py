@@ -13,7 +13,7 @@ from django.db.models import Sum
 
 from foundation import rows, states
 from foundation.actors import Actor
-from installments import collection, facts, late_fees, revisions, standing
+from installments import collection, facts, late_fees, revisions, rollup
 from installments.as_of import AsOf
 from installments.models import (
     Change,
@@ -67,7 +67,7 @@ def mark_overdue(found: Sequence[Installment], *, by: Actor, now: datetime) -> N
         installment.status, installment.overdue_at = InstallmentStatus.OVERDUE, now
         installment.updated_at = now
     states.transition(found, ["status", "overdue_at", "updated_at"])
-    standing.update(found, now)
+    rollup.update(found, now)
     events.publish([facts.of_installment(part, "overdue") for part in found], by=by, now=now)
 
 

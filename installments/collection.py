@@ -14,7 +14,7 @@ from charges.hooks import Outlook
 from charges.models import Charge, ChargeStatus
 from foundation import states
 from foundation.actors import Actor
-from installments import facts, retries, standing
+from installments import facts, retries, rollup
 from installments.as_of import AsOf
 from installments.models import (
     GIVEN_UP,
@@ -140,9 +140,11 @@ def apply(
         if event := _follow(installment, charged, now):
             told.append(facts.of_installment(installment, event))
     states.transition(installments, MOVED)
-    completed = standing.update(installments, now)
+    completed = rollup.update(installments, now)
     if completed:
-        shown = InstallmentOrder.objects.with_parts().in_bulk([order.id for order in completed])
+        shown = InstallmentOrder.objects.with_installments().in_bulk(
+            [order.id for order in completed]
+        )
         told += [facts.of_order(shown[order.id], "completed") for order in completed]
     events.publish(told, by=by, now=now)
 
@@ -159,12 +161,12 @@ def coverable(customer: WalletKey | None = None) -> InstallmentQuerySet:
         balance__gte=F("held") + OuterRef("amount") + OuterRef("late_fee"),
     )
     late = Installment.objects.filter(
-        Exists(wallet), status__in=LATE, order__in=_settling(customer)
+        Exists(wallet), status__in=LATE, order__in=_auto_applying(customer)
     )
     return late.order_by("due_at", "id")
 
 
-def _settling(customer: WalletKey | None) -> OrderQuerySet:
+def _auto_applying(customer: WalletKey | None) -> OrderQuerySet:
     """Past due, for only of those anything is late."""
     orders = InstallmentOrder.objects.filter(
         status=OrderStatus.ACTIVE, past_due=True, auto_apply=True
@@ -175,7 +177,7 @@ def _settling(customer: WalletKey | None) -> OrderQuerySet:
     return orders
 
 
-def settle(late: Sequence[Installment], *, by: Actor, now: datetime) -> int:
+def auto_apply(late: Sequence[Installment], *, by: Actor, now: datetime) -> int:
     """Those of the claimed that wallets cover, one after the other, are paid; returns how many."""
     planned = [planned_charge([installment], by=by, now=now) for installment in late]
     wallets = ledger.lock(deciding.wallet_keys(planned))

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from foundation import states
 from foundation.actors import Actor
-from installments import facts, revisions, schedule, standing, transitions
+from installments import facts, revisions, rollup, schedule, transitions
 from installments.models import (
     Change,
     Installment,
@@ -48,7 +48,7 @@ def reopen(
         order.amount_paid -= part.amount
         _unpay(part, due_dates[part.id], now)
     states.transition(parts, REOPENED)
-    standing.update(parts, now)
+    rollup.update(parts, now)
     order.refresh_from_db()
     told = [facts.of_installment(part, "reopened") for part in parts]
     events.publish(told, by=by, now=now)

@@ -51,7 +51,7 @@ def record(changes: Sequence[Changed], *, reason: str = "", by: Actor, now: date
         last[changed.order.id] += 1
         revisions.append(_revision(changed, last[changed.order.id], reason, by, now))
     rows.insert(revisions)
-    shown = InstallmentOrder.objects.with_parts().in_bulk(list(orders))
+    shown = InstallmentOrder.objects.with_installments().in_bulk(list(orders))
     told = dict.fromkeys((changed.order.id, changed.event) for changed in changes)
     events.publish(
         [facts.of_order(shown[order_id], event) for order_id, event in told], by=by, now=now

@@ -13,7 +13,7 @@ from charges import cancellation
 from foundation import rows, states
 from foundation.actors import Actor
 from foundation.states import IllegalMove
-from installments import facts, retries, revisions, schedule, standing
+from installments import facts, retries, revisions, rollup, schedule
 from installments.models import (
     COLLECTIBLE,
     UNPAID,
@@ -43,7 +43,7 @@ def activate(order: InstallmentOrder, *, is_new: bool, by: Actor, now: datetime)
         part.next_attempt_at = now if part.due_date <= today else part.due_at
     rows.update(parts, ["next_attempt_at"])
     if is_new:
-        told = InstallmentOrder.objects.with_parts().get(id=order.id)
+        told = InstallmentOrder.objects.with_installments().get(id=order.id)
         events.publish([facts.of_order(told, "activated")], by=by, now=now)
     else:
         _record(order, Change.ACTIVATED, OrderStatus.PENDING, reason="", by=by, now=now)
@@ -94,7 +94,7 @@ def resume(
             part.next_attempt_at = max(now, _planned(part, now))
     rows.update(parts, RESUMED)
     move(order, OrderStatus.ACTIVE, now, **NOT_PAUSED)
-    standing.update(parts, now)
+    rollup.update(parts, now)
     order.refresh_from_db()
     after = _due_dates(parts)
     changed = [number for number, day in before.items() if after[number] != day]
@@ -132,7 +132,7 @@ def default(orders: Sequence[InstallmentOrder], *, by: Actor, now: datetime) -> 
         raise IllegalMove(f"an order of {ids}: {OrderStatus.DEFAULTED}")
     Installment.objects.filter(order__in=ids).update(next_attempt_at=None)
     cancellation.end_unasked(ids, by=by, now=now)
-    told = defaulted.with_parts()
+    told = defaulted.with_installments()
     events.publish([facts.of_order(order, "defaulted") for order in told], by=by, now=now)
 
 
@@ -149,7 +149,7 @@ def reinstate(order: InstallmentOrder, *, reason: str, by: Actor, now: datetime)
         _set_clocks(part, defaulted_at, now)
         part.next_attempt_at = max(now, _planned(part, now))
     rows.update(parts, RESUMED)
-    standing.update(parts, now)
+    rollup.update(parts, now)
     order.refresh_from_db()
     _record(order, Change.REINSTATED, OrderStatus.DEFAULTED, reason=reason, by=by, now=now)
 

@@ -23,7 +23,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": False,  # the audit trail is what happened
     "DASHBOARD_CALLBACK": "staff.overview.context",
     "STYLES": [lambda request: static("staff/staff.css")],
-    "COMMAND": {"search_callback": "staff.finding.find"},
+    "COMMAND": {"search_callback": "staff.search.find"},
     "ACCOUNT": {
         "navigation": [{"title": "Two-factor", "link": lambda request: reverse("staff-two-factor")}]
     },

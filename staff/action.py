@@ -24,7 +24,7 @@ GROUPED = re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
 
 Row = Any
 """A row of the action's model."""
-Words = Mapping[str, Any]
+Cleaned = Mapping[str, Any]
 """What the form says, cleaned."""
 
 
@@ -57,9 +57,9 @@ class ReasonForm(forms.Form):
 
     def __init__(self, row: Row, data: Mapping[str, Any] | None = None) -> None:
         self.row = row
-        super().__init__(data, initial=self.first_words(row))
+        super().__init__(data, initial=self.initial_for(row))
 
-    def first_words(self, row: Row) -> dict[str, Any]:
+    def initial_for(self, row: Row) -> dict[str, Any]:
         """What the fields say before the person does."""
         return {}
 
@@ -105,7 +105,7 @@ class Action:
     permission: ClassVar[str]
     title: ClassVar[str]
     icon: ClassVar[str]
-    means: ClassVar[str]
+    consequence: ClassVar[str]
     """What becomes true, for the person who is about to confirm."""
     model: ClassVar[type[Model]]
     form: ClassVar[type[ReasonForm]] = ReasonForm
@@ -140,26 +140,26 @@ class Action:
         """What a person should read of the row before they decide."""
         return []
 
-    def summary(self, row: Row, words: Words) -> str:
+    def summary(self, row: Row, cleaned: Cleaned) -> str:
         return f"{self.title}: {row}"
 
     def partner_id(self, row: Row) -> Any:
         return row.partner_id
 
-    def rehearse(self, row: Row, words: Words, now: Any) -> list[LedgerEntry]:
+    def rehearse(self, row: Row, cleaned: Cleaned, now: Any) -> list[LedgerEntry]:
         """The ledger entries that it will post, if it posts any. Raises what the door raises."""
         return []
 
-    def value(self, row: Row, words: Words) -> Money | None:
+    def value(self, row: Row, cleaned: Cleaned) -> Money | None:
         """The money that counts against the threshold; None where it has no threshold."""
         return None
 
-    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: Any) -> Done:
+    def perform(self, row: Row, cleaned: Cleaned, *, key: str, by: Actor, now: Any) -> Done:
         """It is done, once for the key however often it is asked. Raises `refusals`."""
         raise NotImplementedError
 
-    def needs_second_person(self, row: Row, words: Words) -> bool:
-        value = self.value(row, words)
+    def needs_second_person(self, row: Row, cleaned: Cleaned) -> bool:
+        value = self.value(row, cleaned)
         if value is None:
             return False
         return self.always_needs_second_person or value.amount > threshold(value.currency)

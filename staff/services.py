@@ -82,15 +82,15 @@ def carry_out(
     """
     if not person.may(action.permission):
         raise NotAllowed
-    words = form.cleaned_data
-    is_asked = approval is None and action.needs_second_person(row, words)
+    cleaned = form.cleaned_data
+    is_asked = approval is None and action.needs_second_person(row, cleaned)
     entry = _begin(action, row, form, token, person, approval, is_asked, now)
     if entry.outcome != Outcome.BEGUN:
         return _answered(entry)
     perform = (
         partial(_ask, action, row, form, token, person)
         if is_asked
-        else partial(action.perform, row, words, key=f"staff-{token}", by=person.actor)
+        else partial(action.perform, row, cleaned, key=f"staff-{token}", by=person.actor)
     )
     try:
         done = perform(now=now)
@@ -261,8 +261,8 @@ def _begin(
                 "created_at": now,
             },
         )
-    deed = (entry.action, entry.object_id, entry.parameters, entry.approval_id)
-    if deed != (action.name, str(row.pk), form.parameters, approval and approval.pk) or (
+    noted = (entry.action, entry.object_id, entry.parameters, entry.approval_id)
+    if noted != (action.name, str(row.pk), form.parameters, approval and approval.pk) or (
         approval is None and entry.actor != person.actor.name
     ):
         raise Refused("This page was used for something else. Open it anew.")

@@ -16,8 +16,8 @@ from django.utils import timezone
 from foundation.pages import address
 from staff import services
 from staff.action import Action, ReasonForm, Refused, Row
-from staff.deciding import ALL
-from staff.showing import entries_table, person_of
+from staff.approvals import ALL
+from staff.template_context import entries_table, person_of
 from wallets.models import LedgerEntry
 
 
@@ -72,16 +72,16 @@ class _Page:
 
     def show(self, form: ReasonForm, entries: Sequence[LedgerEntry]) -> HttpResponse:
         is_otherwise = "confirmed" in self.request.POST
-        words = form.cleaned_data
+        cleaned = form.cleaned_data
         return self._answer(
             "staff/confirm.html",
             form=form,
             token=uuid4(),
-            summary=self.action.summary(self.row, words),
+            summary=self.action.summary(self.row, cleaned),
             table=entries_table(entries),
             digest=_digest(self.action, self.row, entries),
             is_otherwise=is_otherwise,
-            is_asked=self.action.needs_second_person(self.row, words),
+            is_asked=self.action.needs_second_person(self.row, cleaned),
         )
 
     def gone(self) -> HttpResponse:

@@ -69,7 +69,7 @@ ON CONFLICT (event_id, endpoint_id) DO UPDATE SET status = 'pending', delivered_
 """
 
 
-def owe_window(endpoint_id: UUID, *, since: datetime, until: datetime, now: datetime) -> int:
+def requeue_window(endpoint_id: UUID, *, since: datetime, until: datetime, now: datetime) -> int:
     """Every event of the window that the endpoint wants is owed to it, again or for the first time;
     returns how many.
     """
@@ -80,7 +80,7 @@ def owe_window(endpoint_id: UUID, *, since: datetime, until: datetime, now: date
         return int(cursor.rowcount)
 
 
-def may_try(endpoint_id: UUID, now: datetime) -> bool:
+def acquire_slot(endpoint_id: UUID, now: datetime) -> bool:
     """Whether to send to the endpoint now. One that fails is tried by one sender at a time, after
     its rest, however many run.
     """

@@ -138,7 +138,7 @@ class DeliveryQuerySet(OwnedQuerySet["Delivery"]):
     def due(self, now: datetime) -> Self:
         return self.filter(next_attempt_at__lte=now)
 
-    def owe_again(self, now: datetime) -> int:
+    def requeue(self, now: datetime) -> int:
         """They are due now, with the whole ladder before them; how many is the answer."""
         return states.move(
             self,

@@ -62,9 +62,9 @@ def attach_payment_method(
         saved = filing.save(partner_id, customer_id, card, now=now)
         cards.ask_again(partner_id, customer_id, saved.external_id)
         if is_default:
-            filing.choose(saved, at=now)
+            filing.make_default(saved, at=now)
         else:
-            filing.step_down(saved, now=now)
+            filing.yield_default(saved, now=now)
         return saved
 
 
@@ -189,7 +189,7 @@ def _customer(partner_id: UUID, customer_id: str, now: datetime, *, gone: str = 
         number=holders.of(partner_id, customer_id).count() + 1,
     )
     with transaction.atomic(durable=True):
-        return holders.know(partner_id, customer_id, made, instead_of=gone, now=now)
+        return holders.get_or_create(partner_id, customer_id, made, instead_of=gone, now=now)
 
 
 def _lease_next(now: datetime) -> PaymentMethod | None:

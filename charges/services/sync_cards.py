@@ -39,7 +39,7 @@ def sync_setup(*, external_id: str, now: datetime) -> str:
     Raises what the gateway raises.
     """
     setup = card_gateway.retrieve_setup(external_id)
-    holder = holders.known(setup.customer)
+    holder = holders.find(setup.customer)
     asked_for = (setup.partner_id, setup.customer_id)
     if holder is None or (str(holder.partner_id), holder.customer_id) != asked_for:
         return "No customer here has set this up."
@@ -52,7 +52,7 @@ def sync_setup(*, external_id: str, now: datetime) -> str:
         with transaction.atomic(durable=True):
             saved = filing.save(holder.partner_id, holder.customer_id, card, now=now)
             if setup.is_default:
-                filing.choose(saved, at=setup.at)
+                filing.make_default(saved, at=setup.at)
     except PaymentMethodNotFound:
         return "The card was removed meanwhile."
     return "The card is on file."
@@ -63,7 +63,7 @@ def sync_customer(*, external_id: str, by: Actor, now: datetime) -> str:
 
     Raises what the gateway raises.
     """
-    holder = holders.known(external_id)
+    holder = holders.find(external_id)
     if holder is None:
         return "No customer here is this one."
     if card_gateway.customer_owner(external_id) is not None:

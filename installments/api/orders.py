@@ -13,7 +13,7 @@ from foundation.wire.filters import CreatedFilterSet, FlagFilter
 from foundation.wire.schema import IDEMPOTENCY_KEY
 from foundation.wire.serializers import NoBody, Resource
 from installments import services
-from installments.api.agreeing import new_order, shown
+from installments.api.creating import new_order, shown
 from installments.models import InstallmentOrder, OrderStatus
 from installments.serializers import (
     InstallmentResource,
@@ -50,7 +50,7 @@ class OrderView(PartnerView):
     def shown(self, order: InstallmentOrder) -> Response:
         """The order as it now stands."""
         return Response(
-            OrderResource.render(InstallmentOrder.objects.with_parts().get(id=order.id))
+            OrderResource.render(InstallmentOrder.objects.with_installments().get(id=order.id))
         )
 
 
@@ -63,7 +63,7 @@ class Orders(OrderView):
         responses=OrderResource(many=True),
     )
     def get(self, request: Request) -> Response:
-        return self.page(InstallmentOrder.objects.owned_by(self.partner_id).with_parts())
+        return self.page(InstallmentOrder.objects.owned_by(self.partner_id).with_installments())
 
     @extend_schema(
         operation_id="orders_create",

@@ -40,7 +40,7 @@ NOT_COLLECTED = {
 
 
 class OrderQuerySet(OwnedQuerySet["InstallmentOrder"]):
-    def with_parts(self) -> Self:
+    def with_installments(self) -> Self:
         """Each with all that it shows: its installments and their charges, its refused cards."""
         return self.with_refusals().prefetch_related("installments__charge")
 

@@ -1,13 +1,13 @@
 """Doors: what a partner, a person or a clock can ask of installment orders and their parts."""
 
-from installments.services.agreeing import (
+from installments.services.amending import NewTerms, change_order, reschedule_installment
+from installments.services.creating import (
     Created,
     Preview,
     PreviewOutdated,
     create_order,
     preview,
 )
-from installments.services.changing import NewTerms, change_order, reschedule_installment
 from installments.services.curing import (
     REOPENABLE,
     ArrearsOwed,
@@ -18,7 +18,7 @@ from installments.services.curing import (
     reopen_installment,
     write_off_order,
 )
-from installments.services.living import (
+from installments.services.lifecycle import (
     OrderDisputed,
     activate_order,
     cancel_order,
@@ -29,8 +29,8 @@ from installments.services.locking import ChargeInProgress, InvalidTransition
 from installments.services.paying import auto_apply, pay_off, process_installment, rehearse_payment
 from installments.services.sweeping import (
     Swept,
-    expect,
-    let_time_pass,
+    age,
+    dry_run,
     record_progress,
     record_sweep,
     sweep,
@@ -49,12 +49,12 @@ __all__ = [
     "PreviewOutdated",
     "Swept",
     "activate_order",
+    "age",
     "auto_apply",
     "cancel_order",
     "change_order",
     "create_order",
-    "expect",
-    "let_time_pass",
+    "dry_run",
     "pause_order",
     "pay_off",
     "preview",

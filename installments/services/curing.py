@@ -20,7 +20,7 @@ from installments.models import (
     InstallmentStatus,
     OrderStatus,
 )
-from installments.services.living import OrderDisputed, end_charges
+from installments.services.lifecycle import OrderDisputed, end_charges
 from installments.services.locking import (
     ChargeInProgress,
     InvalidTransition,

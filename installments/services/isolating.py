@@ -59,7 +59,7 @@ class Work:
     wallets: Callable[[QuerySet[Any]], dict[UUID, set[WalletKey]]]
 
 
-def work_off(work: Work, *, now: datetime, limit: int | None = None) -> Iterator[Counter[str]]:
+def run_in_chunks(work: Work, *, now: datetime, limit: int | None = None) -> Iterator[Counter[str]]:
     """What was done to each chunk, until nothing is left that can be done, or `limit` rows were
     looked at.
     """

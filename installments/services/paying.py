@@ -24,7 +24,7 @@ from installments.models import (
     InstallmentStatus,
     OrderStatus,
 )
-from installments.services.isolating import Work, work_off
+from installments.services.isolating import Work, run_in_chunks
 from installments.services.locking import (
     ChargeInProgress,
     check,
@@ -85,7 +85,7 @@ def pay_off(*, order_id: UUID, by: Actor, now: datetime) -> InstallmentOrder:
             part.order = order
         charge = _charge(left, by, now)
     _ask(charge, by, now)
-    return InstallmentOrder.objects.with_parts().get(id=order_id)
+    return InstallmentOrder.objects.with_installments().get(id=order_id)
 
 
 def auto_apply(*, customer: WalletKey | None = None, by: Actor, now: datetime) -> int:
@@ -93,14 +93,14 @@ def auto_apply(*, customer: WalletKey | None = None, by: Actor, now: datetime) -
     wallets cover them alone; returns how many were. Wallets ask for it when money came in
     (settings.WALLET_CREDITED).
     """
-    return sum(chunk[SETTLED] for chunk in work_off(settling(customer, by, now), now=now))
+    return sum(chunk[SETTLED] for chunk in run_in_chunks(auto_applying(customer, by, now), now=now))
 
 
-def settling(customer: WalletKey | None, by: Actor, now: datetime) -> Work:
+def auto_applying(customer: WalletKey | None, by: Actor, now: datetime) -> Work:
     """Paying late parts from wallets alone."""
 
     def settle(late: Sequence[Installment]) -> Counter[str]:
-        return Counter({SETTLED: collection.settle(late, by=by, now=now)})
+        return Counter({SETTLED: collection.auto_apply(late, by=by, now=now)})
 
     parts = collection.coverable(customer)
     return Work("settle", parts, collection.claim, settle, wallets_of_parts)

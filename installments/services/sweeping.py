@@ -22,8 +22,8 @@ from installments.as_of import AsOf
 from installments.forecast import Forecast, Legs
 from installments.models import Installment, Sweep
 from installments.services.clocks import keeping_dates
-from installments.services.isolating import CHUNK, Work, work_off
-from installments.services.paying import settling, wallets_of_parts
+from installments.services.isolating import CHUNK, Work, run_in_chunks
+from installments.services.paying import auto_applying, wallets_of_parts
 from wallets.ledger import WalletKey
 
 NAME = "installments"
@@ -77,18 +77,18 @@ def sweep(
     is_whole = order_id is None and limit is None
     work = _collecting(as_of, order_id, by, now)
     swept = _keep_dates(now) if is_whole and as_of == AsOf(now) else Swept()
-    for counted in work_off(work, now=now, limit=limit):
+    for counted in run_in_chunks(work, now=now, limit=limit):
         chunk = Swept(**counted)
         swept = swept.plus(chunk)
         progress(chunk.collected)
         if is_whole:
             _get_on(as_of, now)
     if is_whole:
-        swept = swept.plus(let_time_pass(as_of=as_of, by=by, now=now))
+        swept = swept.plus(age(as_of=as_of, by=by, now=now))
     return swept
 
 
-def expect(
+def dry_run(
     *, as_of: AsOf, now: datetime, order_id: UUID | None = None, limit: int | None = None
 ) -> Iterator[tuple[Installment, Legs]]:
     """What a sweep would collect, in its order, and how each part would be paid at today's
@@ -129,13 +129,13 @@ def _stamp(started_at: datetime, **stamps: Any) -> None:
         )  # fmt: skip
 
 
-def let_time_pass(*, as_of: AsOf, by: Actor, now: datetime) -> Swept:
+def age(*, as_of: AsOf, by: Actor, now: datetime) -> Swept:
     """Parts of all orders are announced, overdue, paid by `auto_apply` or owe late fees, and orders
     are defaulted, as of that moment.
     """
     total = Swept()
     for work in _passing(as_of, by, now):
-        for counted in work_off(work, now=now):
+        for counted in run_in_chunks(work, now=now):
             total = total.plus(Swept(**counted))
             _get_on(as_of, now)
     return total
@@ -150,7 +150,7 @@ def _keep_dates(now: datetime) -> Swept:
     if kept.exists():
         return total
     for work in keeping_dates(now):
-        for counted in work_off(work, now=now):
+        for counted in run_in_chunks(work, now=now):
             total = total.plus(Swept(**counted))
     _stamp(now, dates_kept_at=now)
     return total
@@ -186,7 +186,7 @@ def _passing(as_of: AsOf, by: Actor, now: datetime) -> Iterator[Work]:
     yield of_parts("mark overdue", aging.becoming_overdue(as_of), aging.mark_overdue, "overdue")
     for owing in aging.owing_late_fees(as_of):
         yield of_parts("add late fees", owing, aging.add_late_fees, "late_fees")
-    yield settling(None, by, now)
+    yield auto_applying(None, by, now)
     default = _counting("defaulted", transitions.default, by, now)
     yield Work("default", aging.defaulting(as_of), aging.claim_orders, default, _wallets_of_orders)
 

@@ -56,7 +56,7 @@ def test_a_card_pays_what_the_wallet_lacks(agree, wallet, sandbox):
     assert statuses(order) == ["paid"] * 3
 
 
-def standing(order):
+def rollup(order):
     found = [stories.part(order, number) for number in (1, 2, 3)]
     return [(part.status, part.next_attempt_at, part.attempts) for part in found]
 
@@ -65,12 +65,12 @@ def test_a_declined_pay_off_leaves_every_part_as_it_was(agree, sandbox):
     order = agree("ada", THREE, payment_method=DECLINED)
     stories.sweep(at("03-02", hour=3))
     stories.collect_cards()
-    before = standing(order)
+    before = rollup(order)
 
     shown = stories.pay_off(order, at("03-02"))
 
     assert shown.status == "active"
-    assert standing(order) == before
+    assert rollup(order) == before
     assert stories.charges_of(order).last().failure["why_not"].startswith("Nobody pays off")
 
 

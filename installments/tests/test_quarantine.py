@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from installments.late_fees import LateFee
 from installments.models import Installment
-from installments.services.isolating import Work, work_off
+from installments.services.isolating import Work, run_in_chunks
 from installments.tests import stories
 from installments.tests.stories import at, daily, parts, statuses
 from partners import quarantine
@@ -216,7 +216,7 @@ def test_a_fault_of_the_server_is_not_the_rows(orders):
     parts_ = Installment.objects.order_by("id")
     work = Work("die", parts_, lambda rows, limit: list(rows[:limit]), die, lambda rows: {})
     with pytest.raises(OperationalError):
-        list(work_off(work, now=DUE))
+        list(run_in_chunks(work, now=DUE))
     connection.close()
 
     assert not Quarantined.objects.exists()

@@ -11,7 +11,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from foundation.actors import Actor
 from partners.models import Partner
-from staff.action import GROUPED, Action, Done, Money, ReasonForm, Row, Words, choice
+from staff.action import GROUPED, Action, Cleaned, Done, Money, ReasonForm, Row, choice
 from wallets import money, services
 from wallets.models import Account, LedgerEntry, LedgerTransaction
 
@@ -54,16 +54,16 @@ class AdjustForm(ReasonForm):
         return code
 
     def clean(self) -> dict[str, Any]:
-        words: dict[str, Any] = self.cleaned_data
-        sides = (words.get("source"), words.get("target"))
+        cleaned: dict[str, Any] = self.cleaned_data
+        sides = (cleaned.get("source"), cleaned.get("target"))
         names_customer = any(account in sides for account in services.OF_CUSTOMERS)
-        if words.get("source") and words.get("source") == words.get("target"):
+        if cleaned.get("source") and cleaned.get("source") == cleaned.get("target"):
             self.add_error("target", "Another account than the first.")
-        if names_customer != bool(words.get("customer_id")):
+        if names_customer != bool(cleaned.get("customer_id")):
             self.add_error("customer_id", "With a wallet or what is receivable, and only then.")
-        if "currency" in words and "amount" in words:
-            words["amount"] = self._minor_units(words["amount"], words["currency"])
-        return words
+        if "currency" in cleaned and "amount" in cleaned:
+            cleaned["amount"] = self._minor_units(cleaned["amount"], cleaned["currency"])
+        return cleaned
 
     def _minor_units(self, text: str, currency: str) -> int:
         plain = text.replace(",", "") if GROUPED.fullmatch(text) else text
@@ -78,7 +78,7 @@ class Adjust(Action):
     name, permission, title, icon = "adjust", "ledger_adjust", "Adjust", "balance"
     model = Partner
     form = AdjustForm
-    means = (
+    consequence = (
         "The amount is posted from one account to the other, for what no rule covers. The ledger "
         "is append-only: another adjustment is the only way back."
     )
@@ -98,38 +98,38 @@ class Adjust(Action):
     def partner_id(self, row: Row) -> Any:
         return row.pk
 
-    def summary(self, row: Row, words: Words) -> str:
-        moved = money.with_code(words["amount"], words["currency"])
+    def summary(self, row: Row, cleaned: Cleaned) -> str:
+        moved = money.with_code(cleaned["amount"], cleaned["currency"])
         sides = [
-            words[side].replace("_", " ")
-            + (f" of {words['customer_id']}" if words[side] in services.OF_CUSTOMERS else "")
+            cleaned[side].replace("_", " ")
+            + (f" of {cleaned['customer_id']}" if cleaned[side] in services.OF_CUSTOMERS else "")
             for side in ("source", "target")
         ]
         return f"Adjust {row}: {moved} from {' to '.join(sides)}"
 
-    def value(self, row: Row, words: Words) -> Money:
-        return Money(words["amount"], words["currency"])
+    def value(self, row: Row, cleaned: Cleaned) -> Money:
+        return Money(cleaned["amount"], cleaned["currency"])
 
-    def rehearse(self, row: Row, words: Words, now: datetime) -> list[LedgerEntry]:
+    def rehearse(self, row: Row, cleaned: Cleaned, now: datetime) -> list[LedgerEntry]:
         return services.rehearse_adjustment(
-            partner_id=row.pk, adjustment=_adjustment(words, uuid4().hex), now=now
+            partner_id=row.pk, adjustment=_adjustment(cleaned, uuid4().hex), now=now
         )
 
-    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
-        adjustment = _adjustment(words, key)
+    def perform(self, row: Row, cleaned: Cleaned, *, key: str, by: Actor, now: datetime) -> Done:
+        adjustment = _adjustment(cleaned, key)
         made = services.adjust(partner_id=row.pk, adjustment=adjustment, by=by, now=now)
         return Done(f"Ledger transaction {made} is posted.")
 
 
-def _adjustment(words: Words, key: str) -> services.Adjustment:
+def _adjustment(cleaned: Cleaned, key: str) -> services.Adjustment:
     return services.Adjustment(
-        currency=words["currency"],
-        amount=words["amount"],
-        source=services.Side(Account(words["source"]), words["customer_id"]),
-        target=services.Side(Account(words["target"]), words["customer_id"]),
-        description=words["reason"],
+        currency=cleaned["currency"],
+        amount=cleaned["amount"],
+        source=services.Side(Account(cleaned["source"]), cleaned["customer_id"]),
+        target=services.Side(Account(cleaned["target"]), cleaned["customer_id"]),
+        description=cleaned["reason"],
         idempotency_key=key,
-        reference=words["reference"] or None,
+        reference=cleaned["reference"] or None,
     )
 
 

@@ -19,7 +19,7 @@ from charges.models import (
 )
 from charges.serializers import ChargeResource, RefundResource
 from foundation.actors import Actor
-from staff.action import Action, AmountForm, Done, Money, ReasonForm, Row, Words, choice, kept
+from staff.action import Action, AmountForm, Cleaned, Done, Money, ReasonForm, Row, choice, kept
 from wallets import money
 from wallets.models import LedgerEntry
 
@@ -35,7 +35,7 @@ def refundable(charge: Charge) -> int:
     return charge.amount - charge.amount_refunded - charge.external_reversed
 
 
-class OfCharge(Action):
+class ChargeAction(Action):
     model = Charge
 
     def facts(self, row: Row) -> dict[str, Any]:
@@ -50,13 +50,13 @@ class RefundForm(AmountForm):
     )
     field_order = ["amount", "refund_to", "reason"]
 
-    def first_words(self, row: Row) -> dict[str, str]:
+    def initial_for(self, row: Row) -> dict[str, str]:
         return {"amount": money.to_decimal(refundable(row), row.currency)}
 
 
-class RefundCharge(OfCharge):
+class RefundCharge(ChargeAction):
     name, permission, title, icon = "refund", "charge_refund", "Refund", "undo"
-    means = (
+    consequence = (
         "So much goes back; recipients of the split give back their part. The entries are posted "
         "when the card's part has succeeded."
     )
@@ -69,42 +69,42 @@ class RefundCharge(OfCharge):
     def offers(self, row: Row) -> bool:
         return row.status == ChargeStatus.SUCCEEDED and refundable(row) > 0
 
-    def summary(self, row: Row, words: Words) -> str:
-        return f"Refund {money.with_code(words['amount'], row.currency)} of charge {row.pk}"
+    def summary(self, row: Row, cleaned: Cleaned) -> str:
+        return f"Refund {money.with_code(cleaned['amount'], row.currency)} of charge {row.pk}"
 
-    def value(self, row: Row, words: Words) -> Money:
-        return Money(words["amount"], row.currency)
+    def value(self, row: Row, cleaned: Cleaned) -> Money:
+        return Money(cleaned["amount"], row.currency)
 
-    def rehearse(self, row: Row, words: Words, now: datetime) -> list[LedgerEntry]:
+    def rehearse(self, row: Row, cleaned: Cleaned, now: datetime) -> list[LedgerEntry]:
         return services.rehearse_refund(
-            charge_id=row.pk, new=self._new(words, uuid4().hex), now=now
+            charge_id=row.pk, new=self._new(cleaned, uuid4().hex), now=now
         )
 
-    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
-        made = services.refund(charge_id=row.pk, new=self._new(words, key), by=by, now=now).refund
+    def perform(self, row: Row, cleaned: Cleaned, *, key: str, by: Actor, now: datetime) -> Done:
+        made = services.refund(charge_id=row.pk, new=self._new(cleaned, key), by=by, now=now).refund
         return Done(f"The refund is {made.status}.")
 
-    def _new(self, words: Words, key: str) -> services.NewRefund:
+    def _new(self, cleaned: Cleaned, key: str) -> services.NewRefund:
         return services.NewRefund(
-            amount=words["amount"],
+            amount=cleaned["amount"],
             idempotency_key=key,
             fingerprint=key,
-            refund_to=RefundTo(words["refund_to"]),
-            reason=words["reason"],
+            refund_to=RefundTo(cleaned["refund_to"]),
+            reason=cleaned["reason"],
             origin=Origin.STAFF,
         )
 
 
-class Cancel(OfCharge):
+class Cancel(ChargeAction):
     name, permission, title, icon = "cancel-charge", "charge_cancel", "Cancel", "cancel"
-    means = "The charge is canceled, what it holds is released, its card is not charged."
+    consequence = "The charge is canceled, what it holds is released, its card is not charged."
     is_danger = True
     refusals = (services.ChargeNotCancelable, services.ProcessorUnavailable)
 
     def offers(self, row: Row) -> bool:
         return row.status in (ChargeStatus.PENDING, ChargeStatus.REQUIRES_ACTION)
 
-    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+    def perform(self, row: Row, cleaned: Cleaned, *, key: str, by: Actor, now: datetime) -> Done:
         services.cancel(charge_id=row.pk, by=by, now=now)
         return Done("The charge is canceled.")
 
@@ -133,27 +133,27 @@ class Resolve(Action):
         return [row.needs_review]
 
 
-class ResolveCharge(Resolve, OfCharge):
+class ResolveCharge(Resolve, ChargeAction):
     name = "resolve-charge"
-    means = (
+    consequence = (
         "You decide what the processor could not tell. Success posts the entries below, failure "
         "releases what is held. This cannot be undone. Your reason is shown to the partner too."
     )
     undecided = WITH_PROCESSOR
 
-    def rehearse(self, row: Row, words: Words, now: datetime) -> list[LedgerEntry]:
-        return services.rehearse_resolution(charge_id=row.pk, outcome=words["outcome"], now=now)
+    def rehearse(self, row: Row, cleaned: Cleaned, now: datetime) -> list[LedgerEntry]:
+        return services.rehearse_resolution(charge_id=row.pk, outcome=cleaned["outcome"], now=now)
 
-    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+    def perform(self, row: Row, cleaned: Cleaned, *, key: str, by: Actor, now: datetime) -> Done:
         charge = services.resolve_charge(
-            charge_id=row.pk, outcome=words["outcome"], reason=words["reason"], by=by, now=now
+            charge_id=row.pk, outcome=cleaned["outcome"], reason=cleaned["reason"], by=by, now=now
         )
         return Done(f"Decided: it is {charge.status}.")
 
 
-class Acknowledge(OfCharge):
+class Acknowledge(ChargeAction):
     name, permission, title, icon = "acknowledge", "review_resolve", "Acknowledge", "done_all"
-    means = (
+    consequence = (
         "You have dealt with what was flagged: the flags of this charge, its refunds and disputes "
         "are taken off, and your reason is kept. It is shown to the partner too."
     )
@@ -168,14 +168,14 @@ class Acknowledge(OfCharge):
     def watched(self, row: Row) -> dict[str, Any]:
         return {"flags": services.flags(charge_id=row.pk)}
 
-    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
-        services.acknowledge(charge_id=row.pk, reason=words["reason"], by=by, now=now)
+    def perform(self, row: Row, cleaned: Cleaned, *, key: str, by: Actor, now: datetime) -> Done:
+        services.acknowledge(charge_id=row.pk, reason=cleaned["reason"], by=by, now=now)
         return Done("What was flagged is acknowledged.")
 
 
 class ResolveRefund(Resolve):
     name = "resolve-refund"
-    means = (
+    consequence = (
         "You decide what the processor could not tell. Success posts the entries below, failure "
         "restores what the charge can still give back. This cannot be undone."
     )
@@ -188,14 +188,14 @@ class ResolveRefund(Resolve):
     def facts(self, row: Row) -> dict[str, Any]:
         return kept(RefundResource.render(row), KEPT)
 
-    def rehearse(self, row: Row, words: Words, now: datetime) -> list[LedgerEntry]:
+    def rehearse(self, row: Row, cleaned: Cleaned, now: datetime) -> list[LedgerEntry]:
         return services.rehearse_refund_resolution(
-            refund_id=row.pk, outcome=words["outcome"], now=now
+            refund_id=row.pk, outcome=cleaned["outcome"], now=now
         )
 
-    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+    def perform(self, row: Row, cleaned: Cleaned, *, key: str, by: Actor, now: datetime) -> Done:
         refund = services.resolve_refund(
-            refund_id=row.pk, outcome=words["outcome"], reason=words["reason"], by=by, now=now
+            refund_id=row.pk, outcome=cleaned["outcome"], reason=cleaned["reason"], by=by, now=now
         )
         return Done(f"Decided: it is {refund.status}.")
 

@@ -10,10 +10,10 @@ from django.utils import timezone
 from foundation.actors import Actor
 from partners import services
 from partners.models import ApiKey
-from staff.action import Action, Done, Row, Words
+from staff.action import Action, Cleaned, Done, Row
 
 
-class OfKey(Action):
+class KeyAction(Action):
     model = ApiKey
 
     def offers(self, row: Row) -> bool:
@@ -25,23 +25,25 @@ class OfKey(Action):
         return {"prefix": row.prefix, "scopes": row.scopes, **shown}
 
 
-class Rotate(OfKey):
+class Rotate(KeyAction):
     name, permission, title, icon = "rotate-key", "apikey_rotate", "Rotate", "cycle"
-    means = "A new key with the same name and scopes is shown, once. This one ends in 24 hours."
+    consequence = (
+        "A new key with the same name and scopes is shown, once. This one ends in 24 hours."
+    )
 
     refusals = (services.KeyEnding,)
 
-    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+    def perform(self, row: Row, cleaned: Cleaned, *, key: str, by: Actor, now: datetime) -> Done:
         made, text = services.rotate_api_key(api_key=row, now=now)
         return Done(f"{made.prefix} takes over; {row.prefix} ends in 24 hours.", shown_once=text)
 
 
-class Revoke(OfKey):
+class Revoke(KeyAction):
     name, permission, title, icon = "revoke-key", "apikey_revoke", "Revoke", "block"
-    means = "Requests with this key are refused from now on. This cannot be undone."
+    consequence = "Requests with this key are refused from now on. This cannot be undone."
     is_danger = True
 
-    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+    def perform(self, row: Row, cleaned: Cleaned, *, key: str, by: Actor, now: datetime) -> Done:
         services.revoke_api_key(api_key=row, now=now)
         return Done(f"{row.prefix} is revoked.")
 

@@ -22,7 +22,7 @@ from installments.models import (
 from installments.planning import InvalidSchedule
 from installments.schedule import UnknownTimeZone
 from installments.serializers import InstallmentResource, OrderResource
-from staff.action import Action, Done, ReasonForm, Row, Words, choice, kept
+from staff.action import Action, Cleaned, Done, ReasonForm, Row, choice, kept
 from wallets import money
 from wallets.models import LedgerEntry
 
@@ -33,7 +33,7 @@ KEPT = {
 }  # fmt: skip
 
 
-class OfOrder(Action):
+class OrderAction(Action):
     model = InstallmentOrder
     refusals: ClassVar[tuple[type[Exception], ...]] = (
         services.InvalidTransition, services.OrderDisputed, ProcessorUnavailable, UnknownTimeZone,
@@ -41,7 +41,7 @@ class OfOrder(Action):
     states: ClassVar[tuple[str, ...]]
 
     def get(self, pk: str) -> InstallmentOrder:
-        return InstallmentOrder.objects.with_parts().get(pk=pk)
+        return InstallmentOrder.objects.with_installments().get(pk=pk)
 
     def offers(self, row: Row) -> bool:
         return row.status in self.states
@@ -50,13 +50,13 @@ class OfOrder(Action):
         return kept(OrderResource.render(row), KEPT)
 
 
-class Pause(OfOrder):
+class Pause(OrderAction):
     name, permission, title, icon = "pause", "order_pause", "Pause", "pause"
-    means = "Nothing of the order is collected until somebody resumes it."
+    consequence = "Nothing of the order is collected until somebody resumes it."
     states = (S.ACTIVE,)
 
-    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
-        services.pause_order(order_id=row.pk, reason=words["reason"], by=by, now=now)
+    def perform(self, row: Row, cleaned: Cleaned, *, key: str, by: Actor, now: datetime) -> Done:
+        services.pause_order(order_id=row.pk, reason=cleaned["reason"], by=by, now=now)
         return Done("The order is paused.")
 
 
@@ -68,61 +68,63 @@ class ResumeForm(ReasonForm):
     field_order = ["dates", "reason"]
 
 
-class Resume(OfOrder):
+class Resume(OrderAction):
     name, permission, title, icon = "resume", "order_pause", "Resume", "play_arrow"
-    means = "The order is collected again."
+    consequence = "The order is collected again."
     form = ResumeForm
     states = (S.PAUSED,)
 
-    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+    def perform(self, row: Row, cleaned: Cleaned, *, key: str, by: Actor, now: datetime) -> Done:
         services.resume_order(
             order_id=row.pk,
-            is_shifted=words["dates"] == "shifted",
-            reason=words["reason"],
+            is_shifted=cleaned["dates"] == "shifted",
+            reason=cleaned["reason"],
             by=by,
             now=now,
         )
         return Done("The order is active again.")
 
 
-class Cancel(OfOrder):
+class Cancel(OrderAction):
     name, permission, title, icon = "cancel-order", "order_cancel", "Cancel", "cancel"
-    means = "Nothing more is collected; what is paid stays paid. This cannot be undone."
+    consequence = "Nothing more is collected; what is paid stays paid. This cannot be undone."
     is_danger = True
     states = (S.PENDING, S.ACTIVE, S.PAUSED)
 
-    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
-        services.cancel_order(order_id=row.pk, reason=words["reason"], by=by, now=now)
+    def perform(self, row: Row, cleaned: Cleaned, *, key: str, by: Actor, now: datetime) -> Done:
+        services.cancel_order(order_id=row.pk, reason=cleaned["reason"], by=by, now=now)
         return Done("The order is canceled.")
 
 
-class Reinstate(OfOrder):
+class Reinstate(OrderAction):
     name, permission, title, icon = "reinstate", "order_reinstate", "Reinstate", "restart_alt"
-    means = "The order is active again, for its arrears are paid. What is left is collected so:"
+    consequence = (
+        "The order is active again, for its arrears are paid. What is left is collected so:"
+    )
     states = (S.DEFAULTED,)
-    refusals = (*OfOrder.refusals, services.ChargeInProgress, services.ArrearsOwed)
+    refusals = (*OrderAction.refusals, services.ChargeInProgress, services.ArrearsOwed)
 
     def details(self, row: Row) -> list[str]:
         unpaid = [part for part in row.installments.all() if part.status in UNPAID]
         return [f"{_named(part)}, due on {part.due_date}" for part in unpaid]
 
-    def rehearse(self, row: Row, words: Words, now: datetime) -> list[LedgerEntry]:
+    def rehearse(self, row: Row, cleaned: Cleaned, now: datetime) -> list[LedgerEntry]:
         services.rehearse_reinstatement(order_id=row.pk, now=now)
         return []
 
-    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
-        services.reinstate_order(order_id=row.pk, reason=words["reason"], by=by, now=now)
+    def perform(self, row: Row, cleaned: Cleaned, *, key: str, by: Actor, now: datetime) -> Done:
+        services.reinstate_order(order_id=row.pk, reason=cleaned["reason"], by=by, now=now)
         return Done("The order is active again.")
 
 
-class WriteOff(OfOrder):
+class WriteOff(OrderAction):
     name, permission, title, icon = "write-off", "order_write_off", "Write off", "money_off"
-    means = (
+    consequence = (
         "What is unpaid is given up: nothing more is collected, late fees neither; what is paid "
         "stays paid. This cannot be undone."
     )
     is_danger = True
-    refusals = (*OfOrder.refusals, services.OrderNotPastDue)
+    refusals = (*OrderAction.refusals, services.OrderNotPastDue)
 
     def offers(self, row: Row) -> bool:
         late = row.status in (S.ACTIVE, S.PAUSED) and row.past_due
@@ -133,16 +135,16 @@ class WriteOff(OfOrder):
         total = money.with_code(row.amount_remaining, row.currency)
         return [f"Given up: {total}", *(_named(part) for part in unpaid)]
 
-    def summary(self, row: Row, words: Words) -> str:
+    def summary(self, row: Row, cleaned: Cleaned) -> str:
         return f"Write off {money.with_code(row.amount_remaining, row.currency)} of {row}"
 
-    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
-        order = services.write_off_order(order_id=row.pk, reason=words["reason"], by=by, now=now)
+    def perform(self, row: Row, cleaned: Cleaned, *, key: str, by: Actor, now: datetime) -> Done:
+        order = services.write_off_order(order_id=row.pk, reason=cleaned["reason"], by=by, now=now)
         given_up = money.with_code(order.amount_written_off, order.currency)
         return Done(f"{given_up} is written off.")
 
 
-class OfPart(Action):
+class InstallmentAction(Action):
     model = Installment
     refusals: ClassVar[tuple[type[Exception], ...]] = (
         services.InvalidTransition, services.ChargeInProgress, ProcessorUnavailable,
@@ -156,9 +158,9 @@ class OfPart(Action):
         return dict(InstallmentResource.render(row))
 
 
-class Collect(OfPart):
+class Collect(InstallmentAction):
     name, permission, title, icon = "collect", "installment_collect", "Collect now", "payments"
-    means = (
+    consequence = (
         "The part is charged now, the wallet first, the card for the rest. The entries below are "
         "posted if the card pays; if it does not, nothing is posted."
     )
@@ -168,10 +170,10 @@ class Collect(OfPart):
     def offers(self, row: Row) -> bool:
         return row.status in UNPAID and row.order.status in (S.ACTIVE, S.DEFAULTED)
 
-    def rehearse(self, row: Row, words: Words, now: datetime) -> list[LedgerEntry]:
+    def rehearse(self, row: Row, cleaned: Cleaned, now: datetime) -> list[LedgerEntry]:
         return services.rehearse_payment(installment_id=row.pk, now=now)
 
-    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+    def perform(self, row: Row, cleaned: Cleaned, *, key: str, by: Actor, now: datetime) -> Done:
         part = services.process_installment(installment_id=row.pk, by=by, now=now)
         charge = part.charge
         if charge is None or charge.failure is None:
@@ -184,32 +186,34 @@ class RescheduleForm(ReasonForm):
     due_date = forms.DateField(widget=UnfoldAdminSingleDateWidget, help_text="Like 2026-12-31.")
     field_order = ["due_date", "reason"]
 
-    def first_words(self, row: Row) -> dict[str, date]:
+    def initial_for(self, row: Row) -> dict[str, date]:
         return {"due_date": row.due_date}
 
 
-class Reschedule(OfPart):
+class Reschedule(InstallmentAction):
     name, permission, title = "reschedule", "installment_reschedule", "Reschedule"
     icon = "edit_calendar"
-    means = "The part is due on that date, in the order's time zone, with all its tries again."
+    consequence = (
+        "The part is due on that date, in the order's time zone, with all its tries again."
+    )
     form = RescheduleForm
 
     def offers(self, row: Row) -> bool:
         return row.status in UNPAID and row.order.status in (S.PENDING, S.ACTIVE, S.PAUSED)
 
-    def rehearse(self, row: Row, words: Words, now: datetime) -> list[LedgerEntry]:
+    def rehearse(self, row: Row, cleaned: Cleaned, now: datetime) -> list[LedgerEntry]:
         today = schedule.local_date(now, row.order.timezone)
-        planning.check_due_date(words["due_date"], today, "due_date")
+        planning.check_due_date(cleaned["due_date"], today, "due_date")
         return []
 
-    def summary(self, row: Row, words: Words) -> str:
-        return f"Reschedule {row} to {words['due_date']}"
+    def summary(self, row: Row, cleaned: Cleaned) -> str:
+        return f"Reschedule {row} to {cleaned['due_date']}"
 
-    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+    def perform(self, row: Row, cleaned: Cleaned, *, key: str, by: Actor, now: datetime) -> Done:
         part = services.reschedule_installment(
             installment_id=row.pk,
-            due_date=words["due_date"],
-            reason=words["reason"],
+            due_date=cleaned["due_date"],
+            reason=cleaned["reason"],
             by=by,
             now=now,
         )
@@ -225,14 +229,14 @@ class ReopenForm(ReasonForm):
     field_order = ["due_date", "reason"]
 
 
-class Reopen(OfPart):
+class Reopen(InstallmentAction):
     name, permission, title, icon = "reopen", "installment_reopen", "Reopen", "replay"
-    means = (
+    consequence = (
         "The part, whose money went back in full, is unpaid again, with all its tries and the "
         "late fee that it owed. Its charge stays on record."
     )
     form = ReopenForm
-    refusals = (*OfPart.refusals, services.OrderDisputed, ChargeKept, RefundInProgress)
+    refusals = (*InstallmentAction.refusals, services.OrderDisputed, ChargeKept, RefundInProgress)
 
     def offers(self, row: Row) -> bool:
         is_returned = row.status == InstallmentStatus.PAID and not row.charge.amount_kept
@@ -242,18 +246,18 @@ class Reopen(OfPart):
         paid = row.order.installments.filter(charge=row.charge).select_related("order")
         return [f"{_named(part)}, due on {part.due_date}" for part in paid]
 
-    def rehearse(self, row: Row, words: Words, now: datetime) -> list[LedgerEntry]:
-        services.rehearse_reopening(installment_id=row.pk, due_date=words["due_date"], now=now)
+    def rehearse(self, row: Row, cleaned: Cleaned, now: datetime) -> list[LedgerEntry]:
+        services.rehearse_reopening(installment_id=row.pk, due_date=cleaned["due_date"], now=now)
         return []
 
-    def summary(self, row: Row, words: Words) -> str:
-        return f"Reopen {row}, due on {words['due_date'] or 'the day it is done'}"
+    def summary(self, row: Row, cleaned: Cleaned) -> str:
+        return f"Reopen {row}, due on {cleaned['due_date'] or 'the day it is done'}"
 
-    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+    def perform(self, row: Row, cleaned: Cleaned, *, key: str, by: Actor, now: datetime) -> Done:
         part = services.reopen_installment(
             installment_id=row.pk,
-            due_date=words["due_date"],
-            reason=words["reason"],
+            due_date=cleaned["due_date"],
+            reason=cleaned["reason"],
             by=by,
             now=now,
         )

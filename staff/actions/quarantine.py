@@ -8,12 +8,12 @@ from typing import Any
 from foundation.actors import Actor
 from partners import services
 from partners.models import Quarantined
-from staff.action import Action, Done, Row, Words
+from staff.action import Action, Cleaned, Done, Row
 
 
 class TryAgain(Action):
     name, permission, title, icon = "try-again", "installment_collect", "Try again", "replay"
-    means = "The next run works on the row as on any other, with all tries before it."
+    consequence = "The next run works on the row as on any other, with all tries before it."
     model = Quarantined
 
     def offers(self, row: Row) -> bool:
@@ -26,7 +26,7 @@ class TryAgain(Action):
         aside = row.set_aside_at and row.set_aside_at.isoformat()
         return {"row": str(row), "failures": row.failures, "set_aside_at": aside}
 
-    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+    def perform(self, row: Row, cleaned: Cleaned, *, key: str, by: Actor, now: datetime) -> Done:
         services.try_again(quarantined_id=row.pk, now=now)
         return Done("The next run tries it.")
 

@@ -9,7 +9,7 @@ from django import forms
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from foundation.actors import Actor
-from staff.action import Action, AmountForm, Done, Money, Row, Words
+from staff.action import Action, AmountForm, Cleaned, Done, Money, Row
 from wallets import money, services
 from wallets.models import Kind, LedgerEntry, Wallet
 from wallets.serializers import WalletResource
@@ -25,7 +25,7 @@ class MovementForm(AmountForm):
     field_order = ["amount", "reference", "reason"]
 
 
-class OfWallet(Action):
+class WalletAction(Action):
     model = Wallet
 
     def facts(self, row: Row) -> dict[str, Any]:
@@ -36,7 +36,7 @@ class OfWallet(Action):
         return {"is_active": row.is_active}
 
 
-class Movement(OfWallet):
+class Movement(WalletAction):
     form = MovementForm
     kind: ClassVar[Kind]
     verb: ClassVar[str]
@@ -44,39 +44,39 @@ class Movement(OfWallet):
         services.WalletInactive, services.InsufficientFunds, services.ReferenceExists,
     )  # fmt: skip
 
-    def summary(self, row: Row, words: Words) -> str:
-        return f"{self.title} {money.with_code(words['amount'], row.currency)} {self.verb} {row}"
+    def summary(self, row: Row, cleaned: Cleaned) -> str:
+        return f"{self.title} {money.with_code(cleaned['amount'], row.currency)} {self.verb} {row}"
 
-    def value(self, row: Row, words: Words) -> Money:
-        return Money(words["amount"], row.currency)
+    def value(self, row: Row, cleaned: Cleaned) -> Money:
+        return Money(cleaned["amount"], row.currency)
 
-    def rehearse(self, row: Row, words: Words, now: datetime) -> list[LedgerEntry]:
-        movement = self._movement(row, words, key=None)
+    def rehearse(self, row: Row, cleaned: Cleaned, now: datetime) -> list[LedgerEntry]:
+        movement = self._movement(row, cleaned, key=None)
         return services.rehearse(
             partner_id=row.partner_id, movement=movement, kind=self.kind, now=now
         )
 
-    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+    def perform(self, row: Row, cleaned: Cleaned, *, key: str, by: Actor, now: datetime) -> Done:
         door = services.credit if self.kind == Kind.CREDIT else services.debit
-        movement = self._movement(row, words, key=key)
+        movement = self._movement(row, cleaned, key=key)
         moved = door(partner_id=row.partner_id, movement=movement, by=by, now=now)
         balance = money.with_code(moved.entry.balance_after or 0, row.currency)
         return Done(f"The balance is {balance}.")
 
-    def _movement(self, row: Row, words: Words, key: str | None) -> services.Movement:
+    def _movement(self, row: Row, cleaned: Cleaned, key: str | None) -> services.Movement:
         return services.Movement(
             customer_id=row.customer_id,
-            amount=words["amount"],
+            amount=cleaned["amount"],
             idempotency_key=key,
             fingerprint=key or "",
-            description=words["reason"],
-            reference=words["reference"] or None,
+            description=cleaned["reason"],
+            reference=cleaned["reference"] or None,
         )
 
 
 class Credit(Movement):
     name, permission, title, icon = "credit", "wallet_credit", "Credit", "add_card"
-    means = "The wallet has the amount more, from the partner's funding; the partner is told."
+    consequence = "The wallet has the amount more, from the partner's funding; the partner is told."
     kind, verb = Kind.CREDIT, "to"
 
     def offers(self, row: Row) -> bool:
@@ -85,7 +85,7 @@ class Credit(Movement):
 
 class Debit(Movement):
     name, permission, title, icon = "debit", "wallet_debit", "Debit", "remove"
-    means = "The wallet has the amount less, to the partner's payout; the partner is told."
+    consequence = "The wallet has the amount less, to the partner's payout; the partner is told."
     kind, verb = Kind.DEBIT, "from"
 
     def offers(self, row: Row) -> bool:
@@ -95,27 +95,27 @@ class Debit(Movement):
         return {"is_active": row.is_active, "balance": row.balance, "held": row.held}
 
 
-class Freeze(OfWallet):
+class Freeze(WalletAction):
     name, permission, title, icon = "freeze", "wallet_freeze", "Freeze", "ac_unit"
-    means = "No debit and no charge takes money from the wallet; money may still come in."
+    consequence = "No debit and no charge takes money from the wallet; money may still come in."
     is_danger = True
 
     def offers(self, row: Row) -> bool:
         return bool(row.is_active)
 
-    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+    def perform(self, row: Row, cleaned: Cleaned, *, key: str, by: Actor, now: datetime) -> Done:
         services.set_active(wallet=row, is_active=False, now=now)
         return Done("The wallet is frozen.")
 
 
-class Unfreeze(OfWallet):
+class Unfreeze(WalletAction):
     name, permission, title, icon = "unfreeze", "wallet_freeze", "Unfreeze", "sunny"
-    means = "Debits and charges may take money from the wallet again."
+    consequence = "Debits and charges may take money from the wallet again."
 
     def offers(self, row: Row) -> bool:
         return not row.is_active
 
-    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+    def perform(self, row: Row, cleaned: Cleaned, *, key: str, by: Actor, now: datetime) -> Done:
         services.set_active(wallet=row, is_active=True, now=now)
         return Done("The wallet is active again.")
 

@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from foundation.actors import Actor
-from staff.action import Action, Done, Row, Words
+from staff.action import Action, Cleaned, Done, Row
 from webhooks import services
 from webhooks.models import Delivery
 
 
 class Replay(Action):
     name, permission, title, icon = "replay", "delivery_replay", "Replay", "replay"
-    means = "The event is sent again now, with the same id: receivers that saw it can tell."
+    consequence = "The event is sent again now, with the same id: receivers that saw it can tell."
     model = Delivery
     refusals = (services.EndpointInactive,)
 
@@ -23,13 +23,13 @@ class Replay(Action):
     def offers(self, row: Row) -> bool:
         return bool(row.endpoint.is_active and row.endpoint.deleted_at is None)
 
-    def summary(self, row: Row, words: Words) -> str:
+    def summary(self, row: Row, cleaned: Cleaned) -> str:
         return f"Replay {row.event} to {row.endpoint}"
 
     def facts(self, row: Row) -> dict[str, Any]:
         return {"status": row.status, "attempts": row.attempt_count}
 
-    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+    def perform(self, row: Row, cleaned: Cleaned, *, key: str, by: Actor, now: datetime) -> Done:
         services.replay_delivery(delivery=row, now=now)
         return Done("It is sent again now.")
 

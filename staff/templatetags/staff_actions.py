@@ -17,19 +17,25 @@ register = template.Library()
 @register.inclusion_tag("staff/actions.html", takes_context=True)
 def staff_actions(context: dict[str, Any], row: Model | str) -> dict[str, Any]:
     """Nothing on a page that adds a row."""
-    from staff import showing
+    from staff import template_context
 
     if not isinstance(row, Model):
         return {}
     request = context["request"]
-    return {"offered": showing.offered(request, row), "volumes": showing.volumes(request, row)}
+    return {
+        "offered": template_context.offered(request, row),
+        "volumes": template_context.volumes(request, row),
+    }
 
 
-@register.inclusion_tag("staff/deeds.html", takes_context=True)
-def staff_deeds(context: dict[str, Any], row: Model | str) -> dict[str, Any]:
-    from staff import showing
+@register.inclusion_tag("staff/audit_entries.html", takes_context=True)
+def staff_audit_entries(context: dict[str, Any], row: Model | str) -> dict[str, Any]:
+    """Nothing on a page that adds a row."""
+    from staff import template_context
 
-    return {"deeds": showing.deeds(context["request"], row) if isinstance(row, Model) else {}}
+    if not isinstance(row, Model):
+        return {"audit_entries": {}}
+    return {"audit_entries": template_context.audit_entries(context["request"], row)}
 
 
 @register.simple_tag

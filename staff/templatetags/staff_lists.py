@@ -11,6 +11,6 @@ register = template.Library()
 
 @register.inclusion_tag("staff/list_tools.html", takes_context=True)
 def list_tools(context: dict[str, Any], changes: Any) -> dict[str, Any]:
-    from staff import listing
+    from staff import list_tools
 
-    return listing.tools(context["request"], changes)
+    return list_tools.tools(context["request"], changes)

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django_otp.oath import totp
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from staff.deciding import ALL
+from staff.approvals import ALL
 from staff.models import PERMISSIONS
 from staff.tests.conftest import Browser, path_of, text
 

@@ -52,9 +52,9 @@ def test_another_person_posts_exactly_what_was_asked_for(gil, asked):
         ("revenue", -100), ("payout", 100),
     ]  # fmt: skip
     assert (made.actor, made.description) == ("staff:gil", "Case 7.")
-    deed = AuditEntry.objects.get(action="adjust", approval=asked)
-    assert (deed.outcome, deed.reason) == ("done", "Case 7.")
-    assert "1.00 USD from revenue to payout" in deed.summary
+    entry = AuditEntry.objects.get(action="adjust", approval=asked)
+    assert (entry.outcome, entry.reason) == ("done", "Case 7.")
+    assert "1.00 USD from revenue to payout" in entry.summary
 
 
 def test_nobody_approves_their_own(fay, asked):
@@ -75,8 +75,8 @@ def test_two_approvers_at_once_post_once(gil, person, asked):
 
 
 def test_a_wallet_is_named_by_its_customer(fay, gil, wallet, partner):
-    words = WORDS | {"source": "wallet", "customer_id": "ada", "amount": "1,000.00"}
-    fay.act("adjust", partner, **words)
+    cleaned = WORDS | {"source": "wallet", "customer_id": "ada", "amount": "1,000.00"}
+    fay.act("adjust", partner, **cleaned)
 
     gil.act("approve", Approval.objects.get())
 
@@ -84,9 +84,9 @@ def test_a_wallet_is_named_by_its_customer(fay, gil, wallet, partner):
 
 
 def test_what_a_wallet_does_not_have_is_refused_before_anybody_is_asked(fay, wallet, partner):
-    words = WORDS | {"source": "wallet", "customer_id": "ada", "amount": "5000.01"}
+    cleaned = WORDS | {"source": "wallet", "customer_id": "ada", "amount": "5000.01"}
 
-    page = fay.review("adjust", partner, **words)
+    page = fay.review("adjust", partner, **cleaned)
 
     assert "5000.01 USD was asked for, 5000.00 is available." in text(page)
 

@@ -55,8 +55,8 @@ def test_another_person_approves_what_they_were_shown(gil, asked):
     assert (asked.status, asked.decided_by, asked.decision_reason) == (
         "approved", gil.user, "Agreed.",
     )  # fmt: skip
-    deed = AuditEntry.objects.get(action="credit", approval=asked)
-    assert (deed.actor, deed.reason, deed.outcome) == ("staff:gil", "Goodwill.", "done")
+    entry = AuditEntry.objects.get(action="credit", approval=asked)
+    assert (entry.actor, entry.reason, entry.outcome) == ("staff:gil", "Goodwill.", "done")
     assert LedgerTransaction.objects.latest("id").actor == "staff:gil"
 
 
@@ -88,11 +88,11 @@ def test_a_rejected_request_is_over(gil, asked):
 @pytest.mark.parametrize("is_approved", [True, False])
 def test_what_was_decided_stays_decided(gil, asked, is_approved):
     person = services.Person(gil.user)
-    words = {"reason": "First.", "person": person, "now": timezone.now()}
-    services.decide(asked.id, is_approved=is_approved, **words)
+    cleaned = {"reason": "First.", "person": person, "now": timezone.now()}
+    services.decide(asked.id, is_approved=is_approved, **cleaned)
 
     with pytest.raises(services.NotPending):
-        services.decide(asked.id, is_approved=not is_approved, **words | {"reason": "Second."})
+        services.decide(asked.id, is_approved=not is_approved, **cleaned | {"reason": "Second."})
 
     assert Approval.objects.get().decision_reason == "First."
 

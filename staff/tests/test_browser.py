@@ -92,9 +92,9 @@ def open_as(engine, server):
     assert troubles == []
 
 
-def confirm(page, **words):
+def confirm(page, **cleaned):
     """Fills in an action's form and reviews it; returns the page's text before it is confirmed."""
-    for label, value in words.items():
+    for label, value in cleaned.items():
         field = page.locator(f"[name={label}]")
         field.select_option(value) if label in ("refund_to", "dates") else field.fill(value)
     page.get_by_role("button", name="Review").click()
@@ -122,7 +122,9 @@ def test_a_charge_is_found_by_its_intent_and_refunded_in_part(open_as, fay, char
     body = page.locator("#content-main")
     expect(body).to_contain_text("One item came back.")
     expect(page.locator("body")).to_contain_text("The refund is succeeded.")
-    expect(page.locator("#staff-deeds")).to_contain_text(f"Refund 30.00 USD of charge {charge.pk}")
+    expect(page.locator("#staff-audit-entries")).to_contain_text(
+        f"Refund 30.00 USD of charge {charge.pk}"
+    )
     assert Charge.objects.get().amount_refunded == 3000
 
 
@@ -134,15 +136,15 @@ def test_two_people_credit_above_the_threshold(open_as, fay, gil, wallet):
     assert "asks another person to approve it" in shown
     assert Wallet.objects.get().balance == 500000
 
-    deciding = open_as(gil.user)
-    deciding.locator("#attention").get_by_text("Requests to approve").click()
-    deciding.locator("#result_list tbody a").first.click()
-    deciding.locator("#staff-actions").get_by_text("Approve").click()
-    shown = confirm(deciding, reason="Agreed.")
+    approvals = open_as(gil.user)
+    approvals.locator("#attention").get_by_text("Requests to approve").click()
+    approvals.locator("#result_list tbody a").first.click()
+    approvals.locator("#staff-actions").get_by_text("Approve").click()
+    shown = confirm(approvals, reason="Agreed.")
 
     assert "$2,500.00" in shown
     assert "$7,500.00" in shown
-    expect(deciding.locator("body")).to_contain_text("The balance is 7500.00 USD.")
+    expect(approvals.locator("body")).to_contain_text("The balance is 7500.00 USD.")
     assert Wallet.objects.get().balance == 750000
 
 

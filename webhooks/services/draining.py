@@ -63,7 +63,7 @@ class Drain:
     _outcomes: list[Outcome] = field(default_factory=list)
 
     async def work(self) -> None:
-        if not await self.ask(delivery.may_try, self.endpoint_id, timezone.now()):
+        if not await self.ask(delivery.acquire_slot, self.endpoint_id, timezone.now()):
             return
         until = time.monotonic() + TURN
         while not self.gave_up and time.monotonic() < until:

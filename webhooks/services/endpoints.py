@@ -64,7 +64,7 @@ def update_endpoint(*, endpoint: Endpoint, changes: dict[str, Any], now: datetim
         row = Endpoint.objects.filter(id=endpoint.id)
         if changes.get("is_active") and row.filter(is_active=False).exists():
             changes = {**changes, **AFRESH}
-            Delivery.objects.filter(endpoint=endpoint, status__in=OPEN_DELIVERIES).owe_again(now)
+            Delivery.objects.filter(endpoint=endpoint, status__in=OPEN_DELIVERIES).requeue(now)
             broker.nudge(events.DELIVER_TASK)
         row.update(**changes, updated_at=now)
     endpoint.refresh_from_db()
@@ -98,7 +98,7 @@ def replay_delivery(*, delivery: Delivery, now: datetime) -> Delivery:
     """
     with transaction.atomic(durable=True):
         _active(delivery.endpoint_id)
-        Delivery.objects.filter(id=delivery.id).owe_again(now)
+        Delivery.objects.filter(id=delivery.id).requeue(now)
         broker.nudge(events.DELIVER_TASK)
     return Delivery.objects.get(id=delivery.id)
 
@@ -110,7 +110,7 @@ def replay_window(*, endpoint: Endpoint, since: datetime, until: datetime, now: 
     with transaction.atomic(durable=True):
         row = _active(endpoint.id)
         broker.nudge(events.DELIVER_TASK)
-        return delivery.owe_window(row.id, since=since, until=until, now=now)
+        return delivery.requeue_window(row.id, since=since, until=until, now=now)
 
 
 def _active(endpoint_id: UUID) -> Endpoint:

@@ -68,7 +68,7 @@ class Command(BaseCommand):
         if swept.processing:  # whatever a worker has not taken already
             charges.collect_due(by=by)
             if not order and limit is None:  # cards that declined may be late now
-                swept = swept.plus(services.let_time_pass(as_of=at, by=by, now=started_at))
+                swept = swept.plus(services.age(as_of=at, by=by, now=started_at))
         if as_of is None and order is None and limit is None:  # all that a beat would have done
             services.record_sweep(swept=swept, started_at=started_at, finished_at=timezone.now())
         self.stdout.write(
@@ -81,7 +81,7 @@ class Command(BaseCommand):
 
     def _show(self, at: AsOf, order: UUID | None, limit: int | None) -> None:
         totals: dict[str, Counter[str]] = {}
-        for part, legs in services.expect(
+        for part, legs in services.dry_run(
             as_of=at, now=timezone.now(), order_id=order, limit=limit
         ):
             sums = totals.setdefault(part.currency, Counter())

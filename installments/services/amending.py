@@ -13,7 +13,7 @@ from charges import cards
 from charges import services as charges
 from foundation import states
 from foundation.actors import Actor
-from installments import planning, revisions, schedule, standing
+from installments import planning, revisions, rollup, schedule
 from installments.models import (
     UNPAID,
     Change,
@@ -112,7 +112,7 @@ def reschedule_installment(
         before = _due(part)
         part.start_over(due_date, now)
         states.transition([part], RESCHEDULED)
-        standing.update([part], now)
+        rollup.update([part], now)
         _record(order, Change.RESCHEDULED, before, _due(part), reason, by, now)
         return part
 

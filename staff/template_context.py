@@ -16,7 +16,7 @@ from foundation.pages import badge, link
 from partners.models import Partner
 from staff import figures
 from staff.admin import OUTCOMES
-from staff.deciding import ALL
+from staff.approvals import ALL
 from staff.figures import Scope
 from staff.models import AuditEntry
 from staff.services import Person
@@ -67,7 +67,7 @@ def volumes(request: HttpRequest, row: Model) -> dict[str, Any]:
     }
 
 
-def deeds(request: HttpRequest, row: Model) -> dict[str, Any]:
+def audit_entries(request: HttpRequest, row: Model) -> dict[str, Any]:
     """The latest entries of the audit trail about the row, for those who may see it."""
     if not request.user.has_perm("staff.view_auditentry"):
         return {}

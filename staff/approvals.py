@@ -9,14 +9,14 @@ from django.contrib.auth.models import User
 
 from foundation.actors import Actor
 from staff import services
-from staff.action import Action, Done, Refused, Row, Words
+from staff.action import Action, Cleaned, Done, Refused, Row
 from staff.actions import ACTIONS
 from staff.models import Approval, ApprovalStatus, AuditEntry, Outcome
 from staff.services import Person
 from wallets.models import LedgerEntry
 
 
-class OfApproval(Action):
+class ApprovalAction(Action):
     model = Approval
     permission = "approval_decide"
     refusals = (Refused,)
@@ -36,64 +36,64 @@ class OfApproval(Action):
     def facts(self, row: Row) -> dict[str, Any]:
         return {"status": row.status, "decision_reason": row.decision_reason}
 
-    def summary(self, row: Row, words: Words) -> str:
+    def summary(self, row: Row, cleaned: Cleaned) -> str:
         return f"{self.title} the request of {row.requested_by}: {row.summary}"
 
 
-class Approve(OfApproval):
+class Approve(ApprovalAction):
     name, title, icon = "approve", "Approve", "check"
-    means = "What was asked for is done now, in your name and on your word."
+    consequence = "What was asked for is done now, in your name and on your word."
 
-    def rehearse(self, row: Row, words: Words, now: datetime) -> list[LedgerEntry]:
+    def rehearse(self, row: Row, cleaned: Cleaned, now: datetime) -> list[LedgerEntry]:
         return _rehearse(row, now)
 
-    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+    def perform(self, row: Row, cleaned: Cleaned, *, key: str, by: Actor, now: datetime) -> Done:
         person = _person(by)
         approval = services.decide(
-            row.pk, is_approved=True, reason=words["reason"], person=person, now=now
+            row.pk, is_approved=True, reason=cleaned["reason"], person=person, now=now
         )
         return services.carry_out_approved(approval, person=person, now=now)
 
 
-class Reject(OfApproval):
+class Reject(ApprovalAction):
     name, title, icon = "reject", "Reject", "close"
-    means = "What was asked for is not done."
+    consequence = "What was asked for is not done."
     is_danger = True
 
-    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+    def perform(self, row: Row, cleaned: Cleaned, *, key: str, by: Actor, now: datetime) -> Done:
         services.decide(
-            row.pk, is_approved=False, reason=words["reason"], person=_person(by), now=now
+            row.pk, is_approved=False, reason=cleaned["reason"], person=_person(by), now=now
         )
         return Done("The request is rejected.")
 
 
-class Withdraw(OfApproval):
+class Withdraw(ApprovalAction):
     name, title, icon = "withdraw", "Withdraw", "undo"
-    means = "Nobody can approve it any more. What was asked for is not done."
+    consequence = "Nobody can approve it any more. What was asked for is not done."
 
     def is_for(self, user_id: int, row: Row) -> bool:
         return bool(row.requested_by_id == user_id)
 
-    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
-        services.withdraw(row.pk, reason=words["reason"], person=_person(by), now=now)
+    def perform(self, row: Row, cleaned: Cleaned, *, key: str, by: Actor, now: datetime) -> Done:
+        services.withdraw(row.pk, reason=cleaned["reason"], person=_person(by), now=now)
         return Done("The request is withdrawn.")
 
 
-class CarryOut(OfApproval):
+class CarryOut(ApprovalAction):
     """After a crash between the word and the deed."""
 
     name, title, icon = "carry-out", "Carry out", "play_arrow"
-    means = "What was approved and not done yet is done now."
+    consequence = "What was approved and not done yet is done now."
 
     def offers(self, row: Row) -> bool:
-        deeds = AuditEntry.objects.filter(approval=row)
-        ended = deeds.exclude(outcome=Outcome.BEGUN)
+        audit_entries = AuditEntry.objects.filter(approval=row)
+        ended = audit_entries.exclude(outcome=Outcome.BEGUN)
         return bool(row.status == ApprovalStatus.APPROVED) and not ended.exists()
 
-    def rehearse(self, row: Row, words: Words, now: datetime) -> list[LedgerEntry]:
+    def rehearse(self, row: Row, cleaned: Cleaned, now: datetime) -> list[LedgerEntry]:
         return _rehearse(row, now)
 
-    def perform(self, row: Row, words: Words, *, key: str, by: Actor, now: datetime) -> Done:
+    def perform(self, row: Row, cleaned: Cleaned, *, key: str, by: Actor, now: datetime) -> Done:
         return services.carry_out_approved(row, person=_person(by), now=now)
 
 
