@@ -1,4 +1,4 @@
-"""Steps of time passing: reminders, overdue parts, late fees, defaults; each set-based.
+"""Steps of time passing: reminders, overdue installments, late fees, defaults; each set-based.
 
 Of each: which rows it is about, and what becomes of those that the caller has claimed.
 """
@@ -30,7 +30,9 @@ from webhooks import events
 
 
 def to_remind_of(as_of: AsOf) -> InstallmentQuerySet:
-    """Parts that are tried for the first time within settings.DUE_SOON and were not announced."""
+    """Installments that are tried for the first time within settings.DUE_SOON and were not
+    announced.
+    """
     if not settings.DUE_SOON:
         return Installment.objects.none()
     return Installment.objects.filter(
@@ -42,16 +44,19 @@ def to_remind_of(as_of: AsOf) -> InstallmentQuerySet:
 
 
 def remind(found: Sequence[Installment], *, by: Actor, now: datetime) -> None:
-    """The parts are announced."""
+    """The installments are announced."""
     for installment in found:
         installment.reminded_at = now
     rows.update(found, ["reminded_at"])
-    events.publish([facts.of_installment(part, "due_soon") for part in found], by=by, now=now)
+    events.publish(
+        [facts.of_installment(installment, "due_soon") for installment in found], by=by, now=now
+    )
 
 
 def becoming_overdue(as_of: AsOf) -> InstallmentQuerySet:
-    """Unpaid parts whose due date and grace are over. Those that wait to be tried are those of
-    active orders; the index holds them alone, however many orders have ended with unpaid parts.
+    """Unpaid installments whose due date and grace are over. Those that wait to be tried are those
+    of active orders; the index holds them alone, however many orders have ended with unpaid
+    installments.
     """
     return Installment.objects.filter(
         as_of.until("overdue_from"),
@@ -62,18 +67,20 @@ def becoming_overdue(as_of: AsOf) -> InstallmentQuerySet:
 
 
 def mark_overdue(found: Sequence[Installment], *, by: Actor, now: datetime) -> None:
-    """The parts are overdue, their orders past due."""
+    """The installments are overdue, their orders past due."""
     for installment in found:
         installment.status, installment.overdue_at = InstallmentStatus.OVERDUE, now
         installment.updated_at = now
     states.transition(found, ["status", "overdue_at", "updated_at"])
     rollup.update(found, now)
-    events.publish([facts.of_installment(part, "overdue") for part in found], by=by, now=now)
+    events.publish(
+        [facts.of_installment(installment, "overdue") for installment in found], by=by, now=now
+    )
 
 
 def owing_late_fees(as_of: AsOf) -> tuple[InstallmentQuerySet, InstallmentQuerySet]:
-    """Late parts of active orders whose days of grace before a late fee are over: those that are
-    still tried, and those whose tries are used up, which are found by their orders, about to
+    """Late installments of active orders whose days of grace before a late fee are over: those that
+    are still tried, and those whose tries are used up, which are found by their orders, about to
     default. So neither reads what orders left behind that defaulted.
     """
     late = Installment.objects.filter(as_of.until("late_fee_from"))
@@ -91,30 +98,32 @@ def owing_late_fees(as_of: AsOf) -> tuple[InstallmentQuerySet, InstallmentQueryS
 
 
 def add_late_fees(found: Sequence[Installment], *, by: Actor, now: datetime) -> None:
-    """The parts owe the fee that their orders agreed on."""
-    fees = Installment.objects.filter(order__in={part.order_id for part in found}).order_by()
+    """The installments owe the fee that their orders agreed on."""
+    fees = Installment.objects.filter(
+        order__in={installment.order_id for installment in found}
+    ).order_by()
     so_far = dict(fees.values_list("order").annotate(Sum("late_fee")))
     changes = []
-    for part in found:
-        fee = _fee(part, so_far[part.order_id])
-        so_far[part.order_id] += fee
-        part.late_fee, part.late_fee_from, part.updated_at = fee, None, now
+    for installment in found:
+        fee = _fee(installment, so_far[installment.order_id])
+        so_far[installment.order_id] += fee
+        installment.late_fee, installment.late_fee_from, installment.updated_at = fee, None, now
         if fee:
-            changes.append(_owing(part))
+            changes.append(_owing(installment))
     rows.update(found, ["late_fee", "late_fee_from", "updated_at"])
     revisions.record(changes, reason="Agreed on with the order.", by=by, now=now)
 
 
 def defaulting(as_of: AsOf) -> OrderQuerySet:
-    """Active orders with a part that failed too long ago."""
+    """Active orders with an installment that failed too long ago."""
     return InstallmentOrder.objects.filter(
         as_of.until("default_at", zone="timezone"), status=OrderStatus.ACTIVE
     ).order_by("id")
 
 
-def claim_parts(parts: InstallmentQuerySet, limit: int) -> list[Installment]:
+def claim_installments(installments: InstallmentQuerySet, limit: int) -> list[Installment]:
     """With their charges, of which events show the failure."""
-    return collection.claim(parts.select_related("charge"), limit)
+    return collection.claim(installments.select_related("charge"), limit)
 
 
 def claim_orders(orders: OrderQuerySet, limit: int) -> list[InstallmentOrder]:
@@ -122,14 +131,24 @@ def claim_orders(orders: OrderQuerySet, limit: int) -> list[InstallmentOrder]:
     return list(orders.order_by("id").select_for_update(skip_locked=True)[:limit])
 
 
-def _fee(part: Installment, so_far: int) -> int:
-    terms = part.order.late_fee
-    return late_fees.of(terms, part.amount, so_far=so_far, currency=part.currency) if terms else 0
+def _fee(installment: Installment, so_far: int) -> int:
+    terms = installment.order.late_fee
+    return (
+        late_fees.of(terms, installment.amount, so_far=so_far, currency=installment.currency)
+        if terms
+        else 0
+    )
 
 
-def _owing(part: Installment) -> Changed:
+def _owing(installment: Installment) -> Changed:
     def owed(minor: int) -> dict[str, object]:
-        fee = money.to_decimal(minor, part.currency)
-        return {"installments": [{"installment_number": part.installment_number, "late_fee": fee}]}
+        fee = money.to_decimal(minor, installment.currency)
+        return {
+            "installments": [
+                {"installment_number": installment.installment_number, "late_fee": fee}
+            ]
+        }
 
-    return Changed(part.order, Change.LATE_FEE_ADDED, before=owed(0), after=owed(part.late_fee))
+    return Changed(
+        installment.order, Change.LATE_FEE_ADDED, before=owed(0), after=owed(installment.late_fee)
+    )

@@ -24,7 +24,7 @@ from installments.models import (
 def lock(charge: Charge) -> None:
     """The order and the installments of the charge are locked, parents before children."""
     InstallmentOrder.objects.select_for_update().get(id=charge.installment_order_id or "")
-    list(_parts(charge).order_by("id").select_for_update())
+    list(_installments_of(charge).order_by("id").select_for_update())
 
 
 def wants(charge: Charge) -> bool:
@@ -39,23 +39,24 @@ def wants(charge: Charge) -> bool:
 
 def failure_outlook(charge: Charge) -> Outlook:
     """What follows now that the charge fails."""
-    parts = list(_parts(charge).select_related("order"))
-    return collection.outlook(parts)
+    installments = list(_installments_of(charge).select_related("order"))
+    return collection.outlook(installments)
 
 
 def charge_moved(charge: Charge, *, by: Actor, now: datetime) -> None:
     """The charge's installments and order stand as its outcome says."""
     order = InstallmentOrder.objects.get(id=charge.installment_order_id or "")
-    parts = list(_parts(charge).order_by("installment_number"))
-    for part in parts:
-        part.order = order
-    collection.apply(parts, [charge] * len(parts), by=by, now=now)
+    installments = list(_installments_of(charge).order_by("installment_number"))
+    for installment in installments:
+        installment.order = order
+    collection.apply(installments, [charge] * len(installments), by=by, now=now)
 
 
 def dispute_changed(charge: Charge, *, by: Actor, now: datetime) -> None:
     """The charge's order is paused while a bank holds money of it back. The end of the last dispute
     resumes it, unless somebody had asked for the pause too; money that is lost defaults it. A
-    charge whose part was reopened pays nothing of the order any more: its dispute changes nothing.
+    charge whose installment was reopened pays nothing of the order any more: its dispute changes
+    nothing.
     """
     if charge.reopened_at:
         return
@@ -80,20 +81,20 @@ def has_open_dispute(order: InstallmentOrder) -> bool:
 
 def describe_outlook(charge: Charge) -> str:
     """What follows for the installment whose charge failed, in words, as things stand."""
-    part = _parts(charge).select_related("order").first()
-    if part is None:
+    installment = _installments_of(charge).select_related("order").first()
+    if installment is None:
         installment = Installment.objects.filter(id=charge.installment_id or charge.id).first()
         named = f": {installment.charge_id}" if installment else ""
         return f"A later charge took its place{named}."
-    if part.why_not:
-        return part.why_not
-    if part.next_attempt_at is None:
+    if installment.why_not:
+        return installment.why_not
+    if installment.next_attempt_at is None:
         return ""
     is_barred = charge.card and cards.refusal(charge)
     stopped = " with another card, or the wallet" if is_barred else ""
-    tried = part.next_attempt_at.isoformat(timespec="seconds").replace("+00:00", "Z")
+    tried = installment.next_attempt_at.isoformat(timespec="seconds").replace("+00:00", "Z")
     return f"Its installment is tried again{stopped} at {tried}."
 
 
-def _parts(charge: Charge) -> InstallmentQuerySet:
+def _installments_of(charge: Charge) -> InstallmentQuerySet:
     return Installment.objects.filter(order_id=charge.installment_order_id, charge_id=charge.id)

@@ -39,7 +39,7 @@ MOVED = [
 
 
 COLLECTED = (OrderStatus.ACTIVE, OrderStatus.PAUSED)
-"""Of these orders a part without a next try has used up its tries."""
+"""Of these orders an installment without a next try has used up its tries."""
 
 
 def claim(installments: InstallmentQuerySet, limit: int) -> list[Installment]:
@@ -104,7 +104,7 @@ def planned_charge(installments: Sequence[Installment], *, by: Actor, now: datet
         status=ChargeStatus.PENDING,
         card=order.card,
         split_instructions=order.split_instructions,
-        split_shares=splits.merge([part.split_shares for part in installments]),
+        split_shares=splits.merge([installment.split_shares for installment in installments]),
         installment_id=first.id if len(installments) == 1 else None,
         installment_order_id=order.id,
         retry_at=retry_at,
@@ -124,7 +124,9 @@ def outlook(installments: Sequence[Installment]) -> Outlook:
         return Outlook(None, first.order.not_collected)
     if len(installments) > 1:
         return Outlook(None, "Nobody pays off by itself; each part is tried on its own dates.")
-    planned = [part.next_attempt_at for part in installments if part.next_attempt_at]
+    planned = [
+        installment.next_attempt_at for installment in installments if installment.next_attempt_at
+    ]
     return Outlook(min(planned)) if planned else Outlook(None, USED_UP)
 
 

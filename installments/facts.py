@@ -1,4 +1,4 @@
-"""What happened to an order or a part, as an event; its data is the resource as in the API."""
+"""What happened to an order or an installment, as an event; its data is as in the API."""
 
 from __future__ import annotations
 

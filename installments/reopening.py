@@ -1,4 +1,4 @@
-"""`reopen`: the step by which parts whose money went back are unpaid again."""
+"""`reopen`: the step by which installments whose money went back are unpaid again."""
 
 from __future__ import annotations
 
@@ -29,52 +29,52 @@ REOPENED = [
 
 def reopen(
     order: InstallmentOrder,
-    parts: Sequence[Installment],
+    installments: Sequence[Installment],
     *,
     due_dates: Mapping[UUID, date],
     reason: str,
     by: Actor,
     now: datetime,
 ) -> None:
-    """The paid parts are due on these local dates (by their ids), with all tries before them and
-    the late fees that they owed; those due today of a defaulted order are overdue. A completed
+    """The paid installments are due on these local dates (by their ids), with all tries before them
+    and the late fees that they owed; those due today of a defaulted order are overdue. A completed
     order is active again. The caller has locked them and reopened their charge.
     """
-    before = _shown(order, parts)
+    before = _shown(order, installments)
     if order.status == OrderStatus.COMPLETED:
         transitions.move(order, OrderStatus.ACTIVE, now, completed_at=None, defaulted_at=None)
-    for part in parts:
-        part.order = order
-        order.amount_paid -= part.amount
-        _unpay(part, due_dates[part.id], now)
-    states.transition(parts, REOPENED)
-    rollup.update(parts, now)
+    for installment in installments:
+        installment.order = order
+        order.amount_paid -= installment.amount
+        _unpay(installment, due_dates[installment.id], now)
+    states.transition(installments, REOPENED)
+    rollup.update(installments, now)
     order.refresh_from_db()
-    told = [facts.of_installment(part, "reopened") for part in parts]
+    told = [facts.of_installment(installment, "reopened") for installment in installments]
     events.publish(told, by=by, now=now)
-    changed = Changed(order, Change.REOPENED, before, _shown(order, parts))
+    changed = Changed(order, Change.REOPENED, before, _shown(order, installments))
     revisions.record([changed], reason=reason, by=by, now=now)
 
 
-def _unpay(part: Installment, day: date, now: datetime) -> None:
-    part.start_over(day, now)
-    part.paid_at = part.charge = None
+def _unpay(installment: Installment, day: date, now: datetime) -> None:
+    installment.start_over(day, now)
+    installment.paid_at = installment.charge = None
     # Of a defaulted order nothing becomes overdue by itself, and it must be in arrears.
-    is_due = day <= schedule.local_date(now, part.order.timezone)
-    if is_due and part.order.status == OrderStatus.DEFAULTED:
-        part.status, part.overdue_at = InstallmentStatus.OVERDUE, now
+    is_due = day <= schedule.local_date(now, installment.order.timezone)
+    if is_due and installment.order.status == OrderStatus.DEFAULTED:
+        installment.status, installment.overdue_at = InstallmentStatus.OVERDUE, now
 
 
-def _shown(order: InstallmentOrder, parts: Sequence[Installment]) -> dict[str, Any]:
+def _shown(order: InstallmentOrder, installments: Sequence[Installment]) -> dict[str, Any]:
     return {
         "status": order.status,
         "amount_paid": money.to_decimal(order.amount_paid, order.currency),
         "installments": [
             {
-                "installment_number": part.installment_number,
-                "due_date": part.due_date.isoformat(),
-                "status": part.status,
+                "installment_number": installment.installment_number,
+                "due_date": installment.due_date.isoformat(),
+                "status": installment.status,
             }
-            for part in parts
+            for installment in installments
         ],
     }

@@ -13,8 +13,9 @@ from installments import schedule
 
 
 class Policy(TypedDict):
-    """Frozen onto each order: days after the due date of the tries, and until a part is overdue;
-    days from the last failed try until the order is defaulted."""
+    """Frozen onto each order: days after the due date of the tries, and until an installment is
+    overdue; days from the last failed try until the order is defaulted.
+    """
 
     name: str
     offsets: list[int]

@@ -1,4 +1,4 @@
-"""`update`: the step by which orders stand as their parts do, in one statement."""
+"""`update`: the step by which orders stand as their installments do, in one statement."""
 
 from __future__ import annotations
 

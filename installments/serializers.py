@@ -68,7 +68,7 @@ class PartBody(Body):
 
 
 class LateFeeBody(Body):
-    """What a part costs on top when it is unpaid `grace_days` after it became overdue."""
+    """What an installment costs on top when it is unpaid `grace_days` after it became overdue."""
 
     amount = AmountField(required=False)
     percentage = AmountField(required=False)
@@ -131,7 +131,7 @@ class WriteOffBody(Body):
 
 
 class ReopenBody(ReasonBody):
-    """The local date that the part is due on, today unless given."""
+    """The local date that the installment is due on, today unless given."""
 
     due_date = DueDateField(required=False)
 
@@ -171,8 +171,9 @@ class InstallmentResource(Resource):
 
 
 class RetryPolicyResource(Resource):
-    """Days after the due date of the tries, and until a part is overdue; days from the last failed
-    try until the order is defaulted."""
+    """Days after the due date of the tries, and until an installment is overdue; days from the last
+    failed try until the order is defaulted.
+    """
 
     name = serializers.CharField()
     offsets = serializers.ListField(child=serializers.IntegerField())
@@ -240,7 +241,7 @@ class OrderResource(Resource):
     @extend_schema_field(serializers.CharField(help_text="Of all parts, paid or owed."))
     def get_late_fees(self, order: Any) -> str:
         return money.to_decimal(
-            sum(part.late_fee for part in order.installments.all()), order.currency
+            sum(installment.late_fee for installment in order.installments.all()), order.currency
         )
 
     @extend_schema_field(
@@ -261,7 +262,7 @@ class OrderResource(Resource):
 
     @extend_schema_field(InstallmentResource(many=True))
     def get_installments(self, order: Any) -> list[dict[str, Any]]:
-        return [InstallmentResource.render(part) for part in order.installments.all()]
+        return [InstallmentResource.render(installment) for installment in order.installments.all()]
 
 
 class RevisionResource(Resource):

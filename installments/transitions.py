@@ -1,4 +1,4 @@
-"""Steps by which an order changes its state, with what that means for its parts.
+"""Steps by which an order changes its state, with what that means for its installments.
 
 The caller has locked the order; what a state does not allow, the caller has refused.
 """
@@ -32,16 +32,16 @@ NOT_PAUSED: dict[str, Any] = {"paused_at": None, "is_paused_on_request": False}
 
 
 def activate(order: InstallmentOrder, *, is_new: bool, by: Actor, now: datetime) -> None:
-    """Parts are due from their due hour; those due today or before are due at once.
+    """Installments are due from their due hour; those due today or before are due at once.
 
     A new order is born so: that is no change of it.
     """
     move(order, OrderStatus.ACTIVE, now, activated_at=now)
     today = schedule.local_date(now, order.timezone)
-    parts = list(Installment.objects.filter(order=order))
-    for part in parts:
-        part.next_attempt_at = now if part.due_date <= today else part.due_at
-    rows.update(parts, ["next_attempt_at"])
+    installments = list(Installment.objects.filter(order=order))
+    for installment in installments:
+        installment.next_attempt_at = now if installment.due_date <= today else installment.due_at
+    rows.update(installments, ["next_attempt_at"])
     if is_new:
         told = InstallmentOrder.objects.with_installments().get(id=order.id)
         events.publish([facts.of_order(told, "activated")], by=by, now=now)
@@ -52,8 +52,8 @@ def activate(order: InstallmentOrder, *, is_new: bool, by: Actor, now: datetime)
 def pause(
     order: InstallmentOrder, *, is_on_request: bool, reason: str, by: Actor, now: datetime
 ) -> None:
-    """Nothing of the active order is collected: its parts leave the queue, charges whose card was
-    not asked yet are canceled, clocks stand still.
+    """Nothing of the active order is collected: its installments leave the queue, charges whose
+    card was not asked yet are canceled, clocks stand still.
     """
     move(order, OrderStatus.PAUSED, now, paused_at=now, is_paused_on_request=is_on_request)
     Installment.objects.filter(order=order, status__in=COLLECTIBLE).update(next_attempt_at=None)
@@ -77,26 +77,26 @@ def resume(
 ) -> None:
     """The paused order is collected again.
 
-    Shifted, parts that were not yet late are due as many days later as it was paused, with all
-    their tries. Otherwise dates stay, and what is late by now is due at once. Tries go on where
+    Shifted, installments that were not yet late are due as many days later as it was paused, with
+    all their tries. Otherwise dates stay, and what is late by now is due at once. Tries go on where
     they were; the time to a late fee and to default does not count the pause.
     """
     paused_at = order.paused_at or now
-    parts = list(Installment.objects.filter(order=order, status__in=WITHOUT_MONEY))
-    for part in parts:
-        part.order = order
-    before = _due_dates(parts)
+    installments = list(Installment.objects.filter(order=order, status__in=WITHOUT_MONEY))
+    for installment in installments:
+        installment.order = order
+    before = _due_dates(installments)
     if is_shifted:
-        _shift(parts, paused_at, now)
-    for part in parts:
-        _set_clocks(part, paused_at, now)
-        if part.status in COLLECTIBLE:
-            part.next_attempt_at = max(now, _planned(part, now))
-    rows.update(parts, RESUMED)
+        _shift(installments, paused_at, now)
+    for installment in installments:
+        _set_clocks(installment, paused_at, now)
+        if installment.status in COLLECTIBLE:
+            installment.next_attempt_at = max(now, _planned(installment, now))
+    rows.update(installments, RESUMED)
     move(order, OrderStatus.ACTIVE, now, **NOT_PAUSED)
-    rollup.update(parts, now)
+    rollup.update(installments, now)
     order.refresh_from_db()
-    after = _due_dates(parts)
+    after = _due_dates(installments)
     changed = [number for number, day in before.items() if after[number] != day]
     _record(
         order,
@@ -137,19 +137,19 @@ def default(orders: Sequence[InstallmentOrder], *, by: Actor, now: datetime) -> 
 
 
 def reinstate(order: InstallmentOrder, *, reason: str, by: Actor, now: datetime) -> None:
-    """The defaulted order, none of whose charges is open, is collected again: its unpaid parts on
-    their dates, those whose date has passed at once. Tries go on where they were; the time to a
-    late fee does not count the default.
+    """The defaulted order, none of whose charges is open, is collected again: its unpaid
+    installments on their dates, those whose date has passed at once. Tries go on where they were;
+    the time to a late fee does not count the default.
     """
     defaulted_at = order.defaulted_at or now
     move(order, OrderStatus.ACTIVE, now, defaulted_at=None)
-    parts = list(Installment.objects.filter(order=order, status__in=COLLECTIBLE))
-    for part in parts:
-        part.order = order
-        _set_clocks(part, defaulted_at, now)
-        part.next_attempt_at = max(now, _planned(part, now))
-    rows.update(parts, RESUMED)
-    rollup.update(parts, now)
+    installments = list(Installment.objects.filter(order=order, status__in=COLLECTIBLE))
+    for installment in installments:
+        installment.order = order
+        _set_clocks(installment, defaulted_at, now)
+        installment.next_attempt_at = max(now, _planned(installment, now))
+    rows.update(installments, RESUMED)
+    rollup.update(installments, now)
     order.refresh_from_db()
     _record(order, Change.REINSTATED, OrderStatus.DEFAULTED, reason=reason, by=by, now=now)
 
@@ -197,43 +197,50 @@ def move(order: InstallmentOrder, to: OrderStatus, now: datetime, **stamps: Any)
     order.refresh_from_db()
 
 
-def _shift(parts: Sequence[Installment], paused_at: datetime, now: datetime) -> None:
-    zone = parts[0].order.timezone if parts else "UTC"
+def _shift(installments: Sequence[Installment], paused_at: datetime, now: datetime) -> None:
+    zone = installments[0].order.timezone if installments else "UTC"
     paused_on = schedule.local_date(paused_at, zone)
     days = schedule.local_date(now, zone) - paused_on
-    for part in parts:
-        if days and part.due_date >= paused_on and part.status == InstallmentStatus.PENDING:
-            part.fall_due(part.due_date + days)
-            part.attempts, part.tried_at, part.reminded_at = 0, None, None
+    for installment in installments:
+        if (
+            days
+            and installment.due_date >= paused_on
+            and installment.status == InstallmentStatus.PENDING
+        ):
+            installment.fall_due(installment.due_date + days)
+            installment.attempts, installment.tried_at, installment.reminded_at = 0, None, None
 
 
-def _set_clocks(part: Installment, paused_at: datetime, now: datetime) -> None:
+def _set_clocks(installment: Installment, paused_at: datetime, now: datetime) -> None:
     """Those that ran during the pause are set forward by as much of it as they ran."""
-    part.updated_at = now
-    if part.default_at:
-        part.default_at += now - paused_at
-    if part.late_fee_from:
-        ran = now - max(paused_at, part.overdue_from)
-        part.late_fee_from += max(ran, timedelta(0))
+    installment.updated_at = now
+    if installment.default_at:
+        installment.default_at += now - paused_at
+    if installment.late_fee_from:
+        ran = now - max(paused_at, installment.overdue_from)
+        installment.late_fee_from += max(ran, timedelta(0))
 
 
-def _planned(part: Installment, now: datetime) -> datetime:
+def _planned(installment: Installment, now: datetime) -> datetime:
     """When it would be tried next, had there been no pause."""
-    if not part.tried_at:
-        return part.due_at
-    order = part.order
+    if not installment.tried_at:
+        return installment.due_at
+    order = installment.order
     planned = retries.next_attempt(
         order.retry_policy,
-        part.attempts,
-        at=part.tried_at,
+        installment.attempts,
+        at=installment.tried_at,
         zone=order.timezone,
         hour=order.due_hour,
     )
     return planned or now
 
 
-def _due_dates(parts: Sequence[Installment]) -> dict[int, str]:
-    return {part.installment_number: part.due_date.isoformat() for part in parts}
+def _due_dates(installments: Sequence[Installment]) -> dict[int, str]:
+    return {
+        installment.installment_number: installment.due_date.isoformat()
+        for installment in installments
+    }
 
 
 def _installments(dates: dict[int, str], numbers: Sequence[int]) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def refused_cards(order: InstallmentOrder) -> str | None:
 
 
 def terms(order: InstallmentOrder) -> str:
-    """ "6 x monthly", "4 x every 2 weekly", "3 parts" for a list of dates."""
+    """ "6 x monthly", "4 x every 2 weekly", "3 installments" for a list of dates."""
     if not order.frequency:
         return f"{order.installment_count} parts"
     every = f"every {order.interval} x " if order.interval and order.interval > 1 else ""
@@ -100,10 +100,11 @@ def next_step(order: InstallmentOrder) -> str | None:
     if order.not_collected:
         return order.not_collected
     first = order.installments.filter(next_attempt_at__isnull=False).order_by("next_attempt_at")
-    part = first.first()
-    if part is None:
+    installment = first.first()
+    if installment is None:
         return None
-    return f"Part {part.installment_number} is tried at {part.next_attempt_at:%Y-%m-%d %H:%M} UTC."
+    at = f"{installment.next_attempt_at:%Y-%m-%d %H:%M} UTC"
+    return f"Part {installment.installment_number} is tried at {at}."
 
 
 def remaining(order: InstallmentOrder) -> str:
@@ -118,10 +119,10 @@ def paused_by(order: InstallmentOrder) -> str | None:
     return words.get(order.pause_reason or "")
 
 
-def follows(part: Installment) -> str | None:
+def follows(installment: Installment) -> str | None:
     """When it is tried next by itself, or why it is not."""
-    next_attempt = part.next_attempt_at
-    return part.why_not or (f"{next_attempt:%Y-%m-%d %H:%M:%S}" if next_attempt else None)
+    next_attempt = installment.next_attempt_at
+    return installment.why_not or (f"{next_attempt:%Y-%m-%d %H:%M:%S}" if next_attempt else None)
 
 
 def differences(side: str) -> Column:
@@ -138,8 +139,8 @@ def _words(changed: dict[str, Any]) -> Iterator[str]:
         if name != "installments":
             yield f"{name.replace('_', ' ')}: {'-' if value is None else value}"
             continue
-        for part in value:
-            number, *words = part.items()
+        for installment in value:
+            number, *words = installment.items()
             shown = ", ".join(f"{word.replace('_', ' ')} {said}" for word, said in words)
             yield f"part {number[1]}: {shown}"
 
@@ -151,14 +152,16 @@ def freshness(sweep: Sweep) -> SafeString:
 
 
 STATUS = column("status", order_state, ordering="status")
-PART_STATUS = state(COLOURS)
+INSTALLMENT_STATUS = state(COLOURS)
 TERMS = column("terms", terms)
 RETRIES = column("retries", retries)
 LATE_FEE = column("late fee", late_fee)
 NEXT = column("next", next_step)
 PAUSED_BY = column("paused by", paused_by)
 FOLLOWS = column("tried next", follows)
-FAILURE = column("failure", lambda part: part.charge and charge_failure(part.charge))
+FAILURE = column(
+    "failure", lambda installment: installment.charge and charge_failure(installment.charge)
+)
 BEFORE, AFTER = differences("before"), differences("after")
 REVISION = column("no.", lambda revision: link("revision", revision.pk, revision.number))
 CHANGE_COLOURS = {
@@ -175,10 +178,17 @@ REMAINING = column("remaining", remaining)
 WRITTEN_OFF = column(
     "written off", lambda order: amount_text(order.amount_written_off, order.currency)
 )
-ORDER = column("order", lambda part: link("installmentorder", part.order_id))
-CHARGE = column("charge", lambda part: link("charge", part.charge_id))
-NUMBER = column("part", lambda part: f"{part.installment_number} of {part.order.installment_count}")
-OWNER = column("customer", lambda part: part.order.customer_id, ordering="order__customer_id")
+ORDER = column("order", lambda installment: link("installmentorder", installment.order_id))
+CHARGE = column("charge", lambda installment: link("charge", installment.charge_id))
+NUMBER = column(
+    "part",
+    lambda installment: (
+        f"{installment.installment_number} of {installment.order.installment_count}"
+    ),
+)
+OWNER = column(
+    "customer", lambda installment: installment.order.customer_id, ordering="order__customer_id"
+)
 CHARGE_COLUMNS: list[str | Column] = [
     ID, amount("amount"), CHARGE_STATUS, METHOD, "failure_code", "attempts", "created_at",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Staff pages of installment orders, their parts and revisions."""
+"""Staff pages of installment orders, their installments and revisions."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ from installments.admin.columns import (
     CHARGE_COLUMNS,
     FAILURE,
     FOLLOWS,
+    INSTALLMENT_STATUS,
     LATE_FEE,
     NEXT,
     NUMBER,
     ORDER,
     OWNER,
-    PART_STATUS,
     PAUSED_BY,
     REFUSED,
     REMAINING,
@@ -56,8 +56,8 @@ from wallets.admin import BY_AMOUNT, CUSTOMER, CurrencyFilter, amount
 class InstallmentInline(ReadOnlyInline):
     model = Installment
     fields = [
-        column("part", lambda part: link("installment", part.pk, part.installment_number)),
-        "due_date", amount("amount"), amount("late_fee"), PART_STATUS, "attempts", FAILURE,
+        column("part", lambda row: link("installment", row.pk, row.installment_number)),
+        "due_date", amount("amount"), amount("late_fee"), INSTALLMENT_STATUS, "attempts", FAILURE,
         FOLLOWS, CHARGE, "paid_at",
     ]  # fmt: skip
     list_select_related = ["order", "charge"]
@@ -144,8 +144,8 @@ class CollectionFilter(CaseFilter):
 @admin.register(Installment)
 class InstallmentAdmin(ReadOnlyAdmin):
     list_display = [
-        ID, OWNER, NUMBER, amount("amount"), "due_date", PART_STATUS, "next_attempt_at", ORDER,
-        CHARGE, PARTNER,
+        ID, OWNER, NUMBER, amount("amount"), "due_date", INSTALLMENT_STATUS, "next_attempt_at",
+        ORDER, CHARGE, PARTNER,
     ]  # fmt: skip
     list_select_related = ["partner", "order", "charge"]
     list_filter = [
@@ -156,7 +156,7 @@ class InstallmentAdmin(ReadOnlyAdmin):
     search_fields = ["order__customer_id"]
     id_fields = ["id", "order_id", "charge_id"]
     fieldsets = [
-        (None, {"fields": ["id", PART_STATUS, NUMBER, ORDER, CHARGE, OWNER, PARTNER]}),
+        (None, {"fields": ["id", INSTALLMENT_STATUS, NUMBER, ORDER, CHARGE, OWNER, PARTNER]}),
         ("Money", {"fields": [amount("amount"), amount("late_fee"), SHARES]}),
         (
             "Collection",

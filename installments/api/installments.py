@@ -40,7 +40,7 @@ class InstallmentView(PartnerView):
         return rows.select_related("order", "charge")
 
     def shown(self, installment: Installment) -> Response:
-        """The part as it now stands."""
+        """The installment as it now stands."""
         return Response(InstallmentResource.render(self.rows().get(id=installment.id)))
 
 

@@ -139,8 +139,8 @@ class OrderInstallments(OrderView):
         responses={200: InstallmentResource(many=True)},
     )
     def get(self, request: Request, order_id: UUID) -> Response:
-        parts = self.order(order_id).installments.select_related("order", "charge")
-        return Response([InstallmentResource.render(part) for part in parts])
+        installments = self.order(order_id).installments.select_related("order", "charge")
+        return Response([InstallmentResource.render(installment) for installment in installments])
 
 
 class OrderRevisions(OrderView):

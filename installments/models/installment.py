@@ -1,4 +1,4 @@
-"""One part of an order, and how far collecting it has come."""
+"""One installment of an order, and how far collecting it has come."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class InstallmentQuerySet(OwnedQuerySet["Installment"]):
 
 
 class Installment(models.Model):
-    """One part of an order. `due_at` is the due hour of its local date, as an instant."""
+    """One installment of an order. `due_at` is the due hour of its local date, as an instant."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     partner = models.ForeignKey(Partner, on_delete=models.PROTECT, db_index=False)
@@ -152,7 +152,7 @@ class Installment(models.Model):
         return self.order.currency
 
     def fall_due(self, day: date) -> None:
-        """The part is due on that local date: every moment that hangs on it follows."""
+        """The installment is due on that local date: every moment that hangs on it follows."""
         order = self.order
         grace = timedelta(days=order.retry_policy["grace_days"])
         self.due_date = day
@@ -164,8 +164,8 @@ class Installment(models.Model):
             self.late_fee_from = schedule.end_of(day + late, order.timezone)
 
     def start_over(self, day: date, now: datetime) -> None:
-        """The part waits for that local date, with all tries of the policy before it; of an active
-        order it is tried then, or at once. A late fee that it owes stays.
+        """The installment waits for that local date, with all tries of the policy before it; of an
+        active order it is tried then, or at once. A late fee that it owes stays.
         """
         self.fall_due(day)
         self.status, self.attempts, self.next_attempt_at = T.PENDING, 0, None

@@ -36,7 +36,7 @@ NOT_COLLECTED = {
     OrderStatus.DEFAULTED: "it is not tried again by itself.",
     OrderStatus.WRITTEN_OFF: "it is not tried again.",
 }
-"""What it means for a part that its order is not active."""
+"""What it means for an installment that its order is not active."""
 
 
 class OrderQuerySet(OwnedQuerySet["InstallmentOrder"]):
@@ -58,7 +58,7 @@ class OrderQuerySet(OwnedQuerySet["InstallmentOrder"]):
 
 
 class InstallmentOrder(models.Model):
-    """An agreement to pay an amount (minor units of `currency`) in parts, frozen when made."""
+    """An agreement to pay an amount (minor units of `currency`) in installments, frozen."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     partner = models.ForeignKey(Partner, on_delete=models.PROTECT, db_index=False)

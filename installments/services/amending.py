@@ -69,10 +69,12 @@ def change_order(
 
 
 def _check_card(order: InstallmentOrder) -> None:
-    """The named card can pay every part that is left."""
+    """The named card can pay every installment that is left."""
     if order.card:
         left = Installment.objects.filter(order=order, status__in=UNPAID)
-        planning.check_card(order.currency, (("payment_method", part.owed) for part in left))
+        planning.check_card(
+            order.currency, (("payment_method", installment.owed) for installment in left)
+        )
 
 
 def _kept(order_id: UUID, new: NewTerms, now: datetime) -> str | None:
@@ -97,31 +99,32 @@ def _kept(order_id: UUID, new: NewTerms, now: datetime) -> str | None:
 def reschedule_installment(
     *, installment_id: UUID, due_date: date, reason: str = "", by: Actor, now: datetime
 ) -> Installment:
-    """The unpaid part is due on that local date, with all tries of the policy before it again. A
-    late fee that it owes stays. Raises InvalidSchedule, InvalidTransition, ChargeInProgress.
+    """The unpaid installment is due on that local date, with all tries of the policy before it
+    again. A late fee that it owes stays. Raises InvalidSchedule, InvalidTransition,
+    ChargeInProgress.
     """
     with transaction.atomic(durable=True):
-        part = locked_installment(installment_id)
-        order = part.order
-        if part.due_date == due_date:
-            return part
-        check_unpaid(part, "rescheduled")
+        installment = locked_installment(installment_id)
+        order = installment.order
+        if installment.due_date == due_date:
+            return installment
+        check_unpaid(installment, "rescheduled")
         check(order, "rescheduled", *CHANGEABLE)
         today = schedule.local_date(now, order.timezone)
         planning.check_due_date(due_date, today, "due_date")
-        before = _due(part)
-        part.start_over(due_date, now)
-        states.transition([part], RESCHEDULED)
-        rollup.update([part], now)
-        _record(order, Change.RESCHEDULED, before, _due(part), reason, by, now)
-        return part
+        before = _due(installment)
+        installment.start_over(due_date, now)
+        states.transition([installment], RESCHEDULED)
+        rollup.update([installment], now)
+        _record(order, Change.RESCHEDULED, before, _due(installment), reason, by, now)
+        return installment
 
 
-def _due(part: Installment) -> dict[str, Any]:
+def _due(installment: Installment) -> dict[str, Any]:
     shown = {
-        "installment_number": part.installment_number,
-        "due_date": part.due_date.isoformat(),
-        "status": part.status,
+        "installment_number": installment.installment_number,
+        "due_date": installment.due_date.isoformat(),
+        "status": installment.status,
     }
     return {"installments": [shown]}
 

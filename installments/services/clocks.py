@@ -1,4 +1,4 @@
-"""Work: parts keep their local dates when a government changes its clocks.
+"""Work: installments keep their local dates when a government changes its clocks.
 
 What was agreed on are dates. Moments follow from them and are stored, because sweeps look for them;
 an update of the database of time zones makes those of later days wrong.
@@ -18,7 +18,7 @@ from foundation import rows
 from installments import collection, schedule
 from installments.models import UNPAID, Installment, InstallmentQuerySet, OrderStatus
 from installments.services.isolating import Work
-from installments.services.paying import wallets_of_parts
+from installments.services.paying import wallets_of_installments
 
 KEPT = "kept"
 AGREED = (OrderStatus.PENDING, OrderStatus.ACTIVE, OrderStatus.PAUSED, OrderStatus.DEFAULTED)
@@ -36,8 +36,9 @@ class Moments(NamedTuple):
 
 
 def keeping_dates(now: datetime) -> Iterator[Work]:
-    """Unpaid parts with moments to come that their local dates do not have any more. Of parts that
-    have all in common, however many, one is computed. Unknown zones are the sweep's to tell.
+    """Unpaid installments with moments to come that their local dates do not have any more. Of
+    installments that have all in common, however many, one is computed. Unknown zones are the
+    sweep's to tell.
     """
     waiting = Installment.objects.filter(
         Q(overdue_from__gt=now) | Q(next_attempt_at__gt=now),
@@ -65,22 +66,22 @@ def _right(
     return Moments(due_at, schedule.end_of(day + grace, zone), planned)
 
 
-def _keeping(parts: InstallmentQuerySet, right: Moments, now: datetime) -> Work:
+def _keeping(installments: InstallmentQuerySet, right: Moments, now: datetime) -> Work:
     return Work(
         "keep dates",
-        parts,
+        installments,
         collection.claim,
         partial(_keep, right=right, now=now),
-        wallets_of_parts,
+        wallets_of_installments,
     )
 
 
-def _keep(parts: Sequence[Any], *, right: Moments, now: datetime) -> Counter[str]:
+def _keep(installments: Sequence[Any], *, right: Moments, now: datetime) -> Counter[str]:
     """A late fee, which a pause may have put off, follows the end of the due date."""
-    for part in parts:
-        if part.late_fee_from:
-            part.late_fee_from += right.overdue_from - part.overdue_from
-        part.due_at, part.overdue_from, part.next_attempt_at = right
-        part.updated_at = now
-    rows.update(parts, WRITTEN)
-    return Counter({KEPT: len(parts)})
+    for installment in installments:
+        if installment.late_fee_from:
+            installment.late_fee_from += right.overdue_from - installment.overdue_from
+        installment.due_at, installment.overdue_from, installment.next_attempt_at = right
+        installment.updated_at = now
+    rows.update(installments, WRITTEN)
+    return Counter({KEPT: len(installments)})

@@ -36,14 +36,14 @@ REOPENABLE = (S.ACTIVE, S.PAUSED, S.COMPLETED, S.DEFAULTED)
 
 
 class ArrearsOwed(Exception):
-    """Carries late parts, and paid ones whose payment a bank took back for good."""
+    """Carries late installments, and paid ones whose payment a bank took back for good."""
 
     def __init__(self, late: Sequence[Installment], lost: Sequence[Installment]) -> None:
         currency = [*late, *lost][0].currency
-        total = money.with_code(sum(part.owed for part in [*late, *lost]), currency)
+        total = money.with_code(sum(installment.owed for installment in [*late, *lost]), currency)
         words = [
-            *(_of(part) for part in late),
-            *(f"{_of(part)} was lost in a dispute, reopen it" for part in lost),
+            *(_of(installment) for installment in late),
+            *(f"{_of(installment)} was lost in a dispute, reopen it" for installment in lost),
         ]
         super().__init__(f"{total} is still owed: {'; '.join(words)}.")
 
@@ -65,7 +65,7 @@ def reinstate_order(
 
 
 def rehearse_reinstatement(*, order_id: UUID, now: datetime) -> list[Installment]:
-    """The parts as they would be collected again; nothing is kept.
+    """The installments as they would be collected again; nothing is kept.
 
     Raises what `reinstate_order` raises.
     """
@@ -82,9 +82,9 @@ def reopen_installment(
     by: Actor,
     now: datetime,
 ) -> Installment:
-    """The paid part whose charge was refunded or lost in full is unpaid again, due on that local
-    date (today unless given). Others that the same charge paid off are too, on their own dates,
-    or today. An unpaid part stays as it is.
+    """The paid installment whose charge was refunded or lost in full is unpaid again, due on that
+    local date (today unless given). Others that the same charge paid off are too, on their own
+    dates, or today. An unpaid installment stays as it is.
 
     Raises InvalidTransition, ChargeInProgress, InvalidSchedule, OrderDisputed, RefundInProgress,
     ChargeKept.
@@ -97,7 +97,7 @@ def reopen_installment(
 def rehearse_reopening(
     *, installment_id: UUID, due_date: date | None, now: datetime
 ) -> list[Installment]:
-    """The parts as they would be reopened; nothing is kept. Raises what the door raises."""
+    """The installments as they would be reopened; nothing is kept. Raises what the door raises."""
     with rehearsal() as (by, _):
         return _reopen(installment_id, due_date, "", by, now)
 
@@ -127,8 +127,8 @@ def _reinstate(order_id: UUID, reason: str, by: Actor, now: datetime) -> Install
     check(order, "reinstated", S.DEFAULTED)
     if charge_hooks.has_open_dispute(order):
         raise OrderDisputed
-    parts = list(Installment.objects.filter(order=order).order_by("id").select_for_update())
-    if any(part.status == InstallmentStatus.PROCESSING for part in parts):
+    installments = list(Installment.objects.filter(order=order).order_by("id").select_for_update())
+    if any(installment.status == InstallmentStatus.PROCESSING for installment in installments):
         raise ChargeInProgress
     _check_arrears(order)
     transitions.reinstate(order, reason=reason, by=by, now=now)
@@ -137,9 +137,11 @@ def _reinstate(order_id: UUID, reason: str, by: Actor, now: datetime) -> Install
 
 def _check_arrears(order: InstallmentOrder) -> None:
     """Raises ArrearsOwed."""
-    parts = order.installments.select_related("order").order_by("installment_number")
-    late = parts.filter(status__in=LATE)
-    lost = parts.filter(status=InstallmentStatus.PAID, charge__disputes__status=DisputeStatus.LOST)
+    installments = order.installments.select_related("order").order_by("installment_number")
+    late = installments.filter(status__in=LATE)
+    lost = installments.filter(
+        status=InstallmentStatus.PAID, charge__disputes__status=DisputeStatus.LOST
+    )
     if late or lost:
         raise ArrearsOwed(list(late), list(lost.distinct()))
 
@@ -147,25 +149,25 @@ def _check_arrears(order: InstallmentOrder) -> None:
 def _reopen(
     installment_id: UUID, due_date: date | None, reason: str, by: Actor, now: datetime
 ) -> list[Installment]:
-    part = locked_installment(installment_id)
-    order, charge = part.order, part.charge
-    if part.status in UNPAID and due_date in (None, part.due_date):
-        return [part]
+    installment = locked_installment(installment_id)
+    order, charge = installment.order, installment.charge
+    if installment.status in UNPAID and due_date in (None, installment.due_date):
+        return [installment]
     today = schedule.local_date(now, order.timezone)
     if due_date is not None:
         planning.check_due_date(due_date, today, "due_date")
-    if part.status == InstallmentStatus.PROCESSING:
+    if installment.status == InstallmentStatus.PROCESSING:
         raise ChargeInProgress
-    if part.status != InstallmentStatus.PAID or charge is None:
-        raise InvalidTransition("installment", part.status, "reopened")
+    if installment.status != InstallmentStatus.PAID or charge is None:
+        raise InvalidTransition("installment", installment.status, "reopened")
     check(order, "reopened", *REOPENABLE)
     paid = Installment.objects.filter(order=order, charge=charge, status=InstallmentStatus.PAID)
-    parts = list(paid.order_by("id").select_for_update())
-    due_dates = {other.id: max(other.due_date, today) for other in parts}
-    due_dates[part.id] = due_date or today
+    installments = list(paid.order_by("id").select_for_update())
+    due_dates = {other.id: max(other.due_date, today) for other in installments}
+    due_dates[installment.id] = due_date or today
     _reopen_charge(order, charge, now)
-    reopening.reopen(order, parts, due_dates=due_dates, reason=reason, by=by, now=now)
-    return parts
+    reopening.reopen(order, installments, due_dates=due_dates, reason=reason, by=by, now=now)
+    return installments
 
 
 def _reopen_charge(order: InstallmentOrder, charge: Charge, now: datetime) -> None:
@@ -177,6 +179,6 @@ def _reopen_charge(order: InstallmentOrder, charge: Charge, now: datetime) -> No
     charge_reopening.reopen(charge, now)
 
 
-def _of(part: Installment) -> str:
-    owed = money.with_code(part.owed, part.currency)
-    return f"part {part.installment_number} of {owed}"
+def _of(installment: Installment) -> str:
+    owed = money.with_code(installment.owed, installment.currency)
+    return f"part {installment.installment_number} of {owed}"

@@ -24,7 +24,7 @@ class OrderDisputed(Exception):
 
 
 def activate_order(*, order_id: UUID, by: Actor, now: datetime) -> InstallmentOrder:
-    """The order is active: its parts fall due. Raises InvalidTransition."""
+    """The order is active: its installments fall due. Raises InvalidTransition."""
     with transaction.atomic(durable=True):
         order = locked(order_id)
         if order.status != S.ACTIVE:

@@ -28,11 +28,11 @@ def locked(order_id: UUID) -> InstallmentOrder:
 
 
 def locked_installment(installment_id: UUID) -> Installment:
-    """The part with its order, both locked, parents before children."""
+    """The installment with its order, both locked, parents before children."""
     order = locked(Installment.objects.values_list("order_id", flat=True).get(id=installment_id))
-    part = Installment.objects.select_for_update().get(id=installment_id)
-    part.order = order
-    return part
+    installment = Installment.objects.select_for_update().get(id=installment_id)
+    installment.order = order
+    return installment
 
 
 def check(order: InstallmentOrder, wanted: str, *allowed: OrderStatus) -> None:
@@ -41,9 +41,9 @@ def check(order: InstallmentOrder, wanted: str, *allowed: OrderStatus) -> None:
         raise InvalidTransition("order", order.status, wanted)
 
 
-def check_unpaid(part: Installment, wanted: str) -> None:
+def check_unpaid(installment: Installment, wanted: str) -> None:
     """Raises InvalidTransition, ChargeInProgress."""
-    if part.status == InstallmentStatus.PROCESSING:
+    if installment.status == InstallmentStatus.PROCESSING:
         raise ChargeInProgress
-    if part.status not in UNPAID:
-        raise InvalidTransition("installment", part.status, wanted)
+    if installment.status not in UNPAID:
+        raise InvalidTransition("installment", installment.status, wanted)

@@ -1,4 +1,6 @@
-"""Doors: somebody pays a part, or all that is left, now; the schedule of retries is not used."""
+"""Doors: somebody pays an installment, or all that is left, now; the schedule of retries is not
+used.
+"""
 
 from __future__ import annotations
 
@@ -41,22 +43,23 @@ SETTLED = "settled"
 
 
 def process_installment(*, installment_id: UUID, by: Actor, now: datetime) -> Installment:
-    """The part is charged now, late ones of defaulted orders too. A paid part stays as it is.
+    """The installment is charged now, late ones of defaulted orders too. A paid installment stays
+    as it is.
 
     Raises InvalidTransition, ChargeInProgress.
     """
     with transaction.atomic(durable=True):
-        part = locked_installment(installment_id)
-        if part.status == InstallmentStatus.PAID:
-            return part
-        charge = _charge([_chargeable(part)], by, now)
+        installment = locked_installment(installment_id)
+        if installment.status == InstallmentStatus.PAID:
+            return installment
+        charge = _charge([_chargeable(installment)], by, now)
     _ask(charge, by, now)
     return Installment.objects.select_related("order", "charge").get(id=installment_id)
 
 
 def rehearse_payment(*, installment_id: UUID, now: datetime) -> list[LedgerEntry]:
-    """The entries that charging the part now would post if its card, where one is needed, paid;
-    nothing is kept. Raises InvalidTransition, ChargeInProgress.
+    """The entries that charging the installment now would post if its card, where one is needed,
+    paid; nothing is kept. Raises InvalidTransition, ChargeInProgress.
     """
     with rehearsal() as (by, entries):
         charge = _charge([_chargeable(locked_installment(installment_id))], by, now)
@@ -67,8 +70,8 @@ def rehearse_payment(*, installment_id: UUID, now: datetime) -> list[LedgerEntry
 
 
 def pay_off(*, order_id: UUID, by: Actor, now: datetime) -> InstallmentOrder:
-    """One charge collects all that is left, late fees too; it pays every part or none. An order
-    that is paid stays as it is.
+    """One charge collects all that is left, late fees too; it pays every installment or none. An
+    order that is paid stays as it is.
 
     Raises InvalidTransition, ChargeInProgress.
     """
@@ -77,51 +80,53 @@ def pay_off(*, order_id: UUID, by: Actor, now: datetime) -> InstallmentOrder:
         if order.status == OrderStatus.COMPLETED:
             return order
         check(order, "paid off", *CHARGEABLE)
-        parts = list(Installment.objects.filter(order=order).order_by("id").select_for_update())
-        if any(part.status == InstallmentStatus.PROCESSING for part in parts):
+        installments = list(
+            Installment.objects.filter(order=order).order_by("id").select_for_update()
+        )
+        if any(installment.status == InstallmentStatus.PROCESSING for installment in installments):
             raise ChargeInProgress
-        left = [part for part in parts if part.status in UNPAID]
-        for part in left:
-            part.order = order
+        left = [installment for installment in installments if installment.status in UNPAID]
+        for installment in left:
+            installment.order = order
         charge = _charge(left, by, now)
     _ask(charge, by, now)
     return InstallmentOrder.objects.with_installments().get(id=order_id)
 
 
 def auto_apply(*, customer: WalletKey | None = None, by: Actor, now: datetime) -> int:
-    """Late parts of orders with `auto_apply`, of one customer or of all, are paid as far as their
-    wallets cover them alone; returns how many were. Wallets ask for it when money came in
+    """Late installments of orders with `auto_apply`, of one customer or of all, are paid as far as
+    their wallets cover them alone; returns how many were. Wallets ask for it when money came in
     (settings.WALLET_CREDITED).
     """
     return sum(chunk[SETTLED] for chunk in run_in_chunks(auto_applying(customer, by, now), now=now))
 
 
 def auto_applying(customer: WalletKey | None, by: Actor, now: datetime) -> Work:
-    """Paying late parts from wallets alone."""
+    """Paying late installments from wallets alone."""
 
     def settle(late: Sequence[Installment]) -> Counter[str]:
         return Counter({SETTLED: collection.auto_apply(late, by=by, now=now)})
 
-    parts = collection.coverable(customer)
-    return Work("settle", parts, collection.claim, settle, wallets_of_parts)
+    installments = collection.coverable(customer)
+    return Work("settle", installments, collection.claim, settle, wallets_of_installments)
 
 
-def wallets_of_parts(parts: QuerySet[Any]) -> dict[UUID, set[WalletKey]]:
-    """Whose wallets charges of these parts would need."""
-    found = parts.values_list("pk", "partner_id", "order__customer_id", "split_shares")
+def wallets_of_installments(installments: QuerySet[Any]) -> dict[UUID, set[WalletKey]]:
+    """Whose wallets charges of these installments would need."""
+    found = installments.values_list("pk", "partner_id", "order__customer_id", "split_shares")
     return {pk: collection.wallet_keys(*of_charge) for pk, *of_charge in found}
 
 
-def _chargeable(part: Installment) -> Installment:
-    """The locked part. Raises InvalidTransition, ChargeInProgress."""
-    check_unpaid(part, "charged")
-    check(part.order, "charged", *CHARGEABLE)
-    return part
+def _chargeable(installment: Installment) -> Installment:
+    """The locked installment. Raises InvalidTransition, ChargeInProgress."""
+    check_unpaid(installment, "charged")
+    check(installment.order, "charged", *CHARGEABLE)
+    return installment
 
 
-def _charge(parts: Sequence[Installment], by: Actor, now: datetime) -> Charge:
-    (charge,) = collection.charge([parts], by=by, now=now)
-    collection.apply(parts, [charge] * len(parts), by=by, now=now)
+def _charge(installments: Sequence[Installment], by: Actor, now: datetime) -> Charge:
+    (charge,) = collection.charge([installments], by=by, now=now)
+    collection.apply(installments, [charge] * len(installments), by=by, now=now)
     return charge
 
 

@@ -23,7 +23,7 @@ from installments.forecast import Forecast, Legs
 from installments.models import Installment, Sweep
 from installments.services.clocks import keeping_dates
 from installments.services.isolating import CHUNK, Work, run_in_chunks
-from installments.services.paying import auto_applying, wallets_of_parts
+from installments.services.paying import auto_applying, wallets_of_installments
 from wallets.ledger import WalletKey
 
 NAME = "installments"
@@ -37,7 +37,7 @@ COUNTED_AS = {
 
 class Swept(NamedTuple):
     """What a run did; amounts are not added up over currencies. `resting` are rows that broke their
-    step and were left out; `kept` parts whose moments followed a change of clocks.
+    step and were left out; `kept` installments whose moments followed a change of clocks.
     """
 
     paid: int = 0
@@ -91,7 +91,7 @@ def sweep(
 def dry_run(
     *, as_of: AsOf, now: datetime, order_id: UUID | None = None, limit: int | None = None
 ) -> Iterator[tuple[Installment, Legs]]:
-    """What a sweep would collect, in its order, and how each part would be paid at today's
+    """What a sweep would collect, in its order, and how each installment would be paid at today's
     balances; nothing is written.
     """
     due = Installment.objects.due(as_of).select_related("order")
@@ -99,7 +99,9 @@ def dry_run(
     forecast, by = Forecast(), actors.system("forecast")
     rest = due[:limit].iterator(CHUNK)
     while chunk := list(islice(rest, CHUNK)):
-        charges_ = [collection.planned_charge([part], by=by, now=now) for part in chunk]
+        charges_ = [
+            collection.planned_charge([installment], by=by, now=now) for installment in chunk
+        ]
         yield from zip(chunk, forecast.of(charges_, now=now), strict=True)
 
 
@@ -130,8 +132,8 @@ def _stamp(started_at: datetime, **stamps: Any) -> None:
 
 
 def age(*, as_of: AsOf, by: Actor, now: datetime) -> Swept:
-    """Parts of all orders are announced, overdue, paid by `auto_apply` or owe late fees, and orders
-    are defaulted, as of that moment.
+    """Installments of all orders are announced, overdue, paid by `auto_apply` or owe late fees, and
+    orders are defaulted, as of that moment.
     """
     total = Swept()
     for work in _passing(as_of, by, now):
@@ -172,15 +174,17 @@ def _collecting(as_of: AsOf, order_id: UUID | None, by: Actor, now: datetime) ->
 
     due = Installment.objects.due(as_of)
     due = due.filter(order_id=order_id) if order_id else due
-    return Work("collect", due, collection.claim, collect, wallets_of_parts)
+    return Work("collect", due, collection.claim, collect, wallets_of_installments)
 
 
 def _passing(as_of: AsOf, by: Actor, now: datetime) -> Iterator[Work]:
     """All that time does, in its order."""
 
-    def of_parts(name: str, parts: QuerySet[Any], step: Callable[..., None], count: str) -> Work:
+    def of_parts(
+        name: str, installments: QuerySet[Any], step: Callable[..., None], count: str
+    ) -> Work:
         do = _counting(count, step, by, now)
-        return Work(name, parts, aging.claim_parts, do, wallets_of_parts)
+        return Work(name, installments, aging.claim_installments, do, wallets_of_installments)
 
     yield of_parts("remind", aging.to_remind_of(as_of), aging.remind, "reminded")
     yield of_parts("mark overdue", aging.becoming_overdue(as_of), aging.mark_overdue, "overdue")

@@ -1,4 +1,4 @@
-"""What staff do to installment orders and their parts."""
+"""What staff do to installment orders and their installments."""
 
 from __future__ import annotations
 
@@ -105,8 +105,10 @@ class Reinstate(OrderAction):
     refusals = (*OrderAction.refusals, services.ChargeInProgress, services.ArrearsOwed)
 
     def details(self, row: Row) -> list[str]:
-        unpaid = [part for part in row.installments.all() if part.status in UNPAID]
-        return [f"{_named(part)}, due on {part.due_date}" for part in unpaid]
+        unpaid = [
+            installment for installment in row.installments.all() if installment.status in UNPAID
+        ]
+        return [f"{_named(installment)}, due on {installment.due_date}" for installment in unpaid]
 
     def rehearse(self, row: Row, cleaned: Cleaned, now: datetime) -> list[LedgerEntry]:
         services.rehearse_reinstatement(order_id=row.pk, now=now)
@@ -131,9 +133,11 @@ class WriteOff(OrderAction):
         return bool(late or row.status == S.DEFAULTED)
 
     def details(self, row: Row) -> list[str]:
-        unpaid = [part for part in row.installments.all() if part.status in UNPAID]
+        unpaid = [
+            installment for installment in row.installments.all() if installment.status in UNPAID
+        ]
         total = money.with_code(row.amount_remaining, row.currency)
-        return [f"Given up: {total}", *(_named(part) for part in unpaid)]
+        return [f"Given up: {total}", *(_named(installment) for installment in unpaid)]
 
     def summary(self, row: Row, cleaned: Cleaned) -> str:
         return f"Write off {money.with_code(row.amount_remaining, row.currency)} of {row}"
@@ -174,12 +178,12 @@ class Collect(InstallmentAction):
         return services.rehearse_payment(installment_id=row.pk, now=now)
 
     def perform(self, row: Row, cleaned: Cleaned, *, key: str, by: Actor, now: datetime) -> Done:
-        part = services.process_installment(installment_id=row.pk, by=by, now=now)
-        charge = part.charge
+        installment = services.process_installment(installment_id=row.pk, by=by, now=now)
+        charge = installment.charge
         if charge is None or charge.failure is None:
-            return Done(f"The part is {part.status}.")
+            return Done(f"The part is {installment.status}.")
         code = charge.failure_decline_code or charge.failure_code
-        return Done(f"It was not paid ({code}): the part is {part.status}.")
+        return Done(f"It was not paid ({code}): the part is {installment.status}.")
 
 
 class RescheduleForm(ReasonForm):
@@ -210,14 +214,14 @@ class Reschedule(InstallmentAction):
         return f"Reschedule {row} to {cleaned['due_date']}"
 
     def perform(self, row: Row, cleaned: Cleaned, *, key: str, by: Actor, now: datetime) -> Done:
-        part = services.reschedule_installment(
+        installment = services.reschedule_installment(
             installment_id=row.pk,
             due_date=cleaned["due_date"],
             reason=cleaned["reason"],
             by=by,
             now=now,
         )
-        return Done(f"The part is due on {part.due_date}.")
+        return Done(f"The part is due on {installment.due_date}.")
 
 
 class ReopenForm(ReasonForm):
@@ -244,7 +248,7 @@ class Reopen(InstallmentAction):
 
     def details(self, row: Row) -> list[str]:
         paid = row.order.installments.filter(charge=row.charge).select_related("order")
-        return [f"{_named(part)}, due on {part.due_date}" for part in paid]
+        return [f"{_named(installment)}, due on {installment.due_date}" for installment in paid]
 
     def rehearse(self, row: Row, cleaned: Cleaned, now: datetime) -> list[LedgerEntry]:
         services.rehearse_reopening(installment_id=row.pk, due_date=cleaned["due_date"], now=now)
@@ -254,18 +258,19 @@ class Reopen(InstallmentAction):
         return f"Reopen {row}, due on {cleaned['due_date'] or 'the day it is done'}"
 
     def perform(self, row: Row, cleaned: Cleaned, *, key: str, by: Actor, now: datetime) -> Done:
-        part = services.reopen_installment(
+        installment = services.reopen_installment(
             installment_id=row.pk,
             due_date=cleaned["due_date"],
             reason=cleaned["reason"],
             by=by,
             now=now,
         )
-        return Done(f"The part is {part.status} and due on {part.due_date}.")
+        return Done(f"The part is {installment.status} and due on {installment.due_date}.")
 
 
-def _named(part: Installment) -> str:
-    return f"Part {part.installment_number}: {money.with_code(part.owed, part.currency)}"
+def _named(installment: Installment) -> str:
+    owed = money.with_code(installment.owed, installment.currency)
+    return f"Part {installment.installment_number}: {owed}"
 
 
 ACTIONS = [

@@ -81,15 +81,17 @@ class Command(BaseCommand):
 
     def _show(self, at: AsOf, order: UUID | None, limit: int | None) -> None:
         totals: dict[str, Counter[str]] = {}
-        for part, legs in services.dry_run(
+        for installment, legs in services.dry_run(
             as_of=at, now=timezone.now(), order_id=order, limit=limit
         ):
-            sums = totals.setdefault(part.currency, Counter())
+            sums = totals.setdefault(installment.currency, Counter())
             sums.update(wallet=legs.wallet, card=legs.card, short=legs.short)
             self.stdout.write(
-                f"{part.id}  order {part.order_id} no. {part.installment_number}  "
-                f"{part.order.customer_id}  due {part.due_date}  "
-                f"{money.to_decimal(part.owed, part.currency)} {part.currency}: {_how(part, legs)}"
+                f"{installment.id}  order {installment.order_id} "
+                f"no. {installment.installment_number}  "
+                f"{installment.order.customer_id}  due {installment.due_date}  "
+                f"{money.with_code(installment.owed, installment.currency)}: "
+                f"{_how(installment, legs)}"
             )
         for currency, sums in totals.items():
             wallet, card, short = (
@@ -114,9 +116,11 @@ def _due(at: AsOf, order: UUID | None, limit: int | None) -> Any:
     return (due.filter(order_id=order) if order else due)[:limit]
 
 
-def _how(part: Installment, legs: Legs) -> str:
+def _how(installment: Installment, legs: Legs) -> str:
     ways = [(legs.wallet, "wallet"), (legs.card, f"card {legs.card_id}")]
-    words = [f"{money.to_decimal(minor, part.currency)} by {way}" for minor, way in ways if minor]
+    words = [
+        f"{money.to_decimal(minor, installment.currency)} by {way}" for minor, way in ways if minor
+    ]
     return " and ".join(words) or "neither wallet nor card covers it"
 
 
