@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef
 
 from charges.models import Charge, ChargeQuerySet
+from foundation import queues
 from partners.models import Partner
 
 LOOK_GAP = 0.2
@@ -33,8 +34,7 @@ class Turns:
         over. None when nobody has one.
         """
         for partner_id in self._round(now):
-            rows = self._due(now).filter(partner_id=partner_id).order_by("next_attempt_at", "id")
-            if charge := rows.select_for_update(of=("self",), skip_locked=True).first():
+            if charge := queues.take_next(self._due(now).filter(partner_id=partner_id)):
                 return charge
             self._pass(partner_id)
         return None

@@ -184,12 +184,12 @@ def adjust(*, partner_id: UUID, adjustment: Adjustment, by: Actor, now: datetime
         with transaction.atomic(durable=True):
             return _adjust(partner_id, adjustment, by, now)
     except (IntegrityError, WalletInactive, InsufficientFunds, OwedLess) as error:
-        made = LedgerTransaction.objects.filter(
+        posted = LedgerTransaction.objects.filter(
             partner_id=partner_id,
             kind=Kind.ADJUSTMENT,
             idempotency_key=adjustment.idempotency_key,
         )
-        if done := made.first():
+        if done := posted.first():
             return done.id
         _name_reference(error, adjustment.reference)
         raise
@@ -334,15 +334,12 @@ def _replay(partner_id: UUID, movement: Movement, kind: Kind) -> LedgerEntry | N
     """The entry that this key made before. Raises IdempotencyKeyReused."""
     if movement.idempotency_key is None:
         return None
-    made = (
-        LedgerTransaction.objects.filter(partner_id=partner_id, kind=kind)
-        .filter(idempotency_key=movement.idempotency_key)
-        .first()
+    posted = idempotency.find(
+        LedgerTransaction.objects.filter(partner_id=partner_id, kind=kind),
+        movement.idempotency_key,
+        movement.fingerprint,
     )
-    if made is None:
-        return None
-    idempotency.check(made.fingerprint, movement.fingerprint)
-    return _entry(made.id)
+    return _entry(posted.id) if posted else None
 
 
 def _entry(transaction_id: UUID) -> LedgerEntry:

@@ -32,9 +32,8 @@ from charges.services.conversations import converse
 from charges.settlement import charges as settlement
 from charges.splits import Instruction, SplitExceedsAmount
 from charges.turns import Turns
-from foundation import broker, idempotency
+from foundation import broker, idempotency, queues
 from foundation.actors import Actor
-from foundation.constraints import violated
 from wallets import ledger
 
 S = ChargeStatus
@@ -93,8 +92,8 @@ def create(
             else:
                 collection.claim([charge], is_new=True, is_attended=True, by=by, now=now)
             killpoint("charge.before_claim_commits")
-    except (IntegrityError, SplitExceedsAmount, UnknownRecipient, PaymentMethodNotFound) as error:
-        return Created(_replay(partner_id, new, error, by=by, now=now), is_replay=True)
+    except (IntegrityError, SplitExceedsAmount, UnknownRecipient, PaymentMethodNotFound) as refusal:
+        return Created(_replay(partner_id, new, refusal, by=by, now=now), is_replay=True)
     killpoint("charge.after_claim")
     if charge.status == ChargeStatus.PROCESSING:
         charge = _ask_and_settle(charge, by=by, now=now)
@@ -199,24 +198,24 @@ def _insert_pending(charge: Charge) -> None:
 
 
 def _replay(
-    partner_id: UUID, new: NewCharge, error: Exception, *, by: Actor, now: datetime
+    partner_id: UUID, new: NewCharge, refusal: Exception, *, by: Actor, now: datetime
 ) -> Charge:
-    """What the key made before, resumed; raises the error when it made nothing."""
-    made = Charge.objects.filter(partner_id=partner_id, idempotency_key=new.idempotency_key).first()
-    if made is None or (
-        isinstance(error, IntegrityError) and violated(error) != "charges_charge_idempotency_key"
-    ):
-        raise error
-    idempotency.check(made.fingerprint, new.fingerprint)
-    is_due = made.next_attempt_at is not None and made.next_attempt_at <= now
-    if made.status in WITH_PROCESSOR and is_due:
-        return collect(charge_id=made.id, by=by, now=now)
-    return made
+    """What the key made before, resumed; raises the refusal when it made nothing."""
+    charge = idempotency.replayed(
+        Charge.objects.filter(partner_id=partner_id),
+        new.idempotency_key,
+        new.fingerprint,
+        refusal=refusal,
+        constraint="charges_charge_idempotency_key",
+    )
+    is_due = charge.next_attempt_at is not None and charge.next_attempt_at <= now
+    if charge.status in WITH_PROCESSOR and is_due:
+        return collect(charge_id=charge.id, by=by, now=now)
+    return charge
 
 
 def _locked(charge_id: UUID) -> Charge | None:
-    rows = Charge.objects.select_for_update(of=("self",), skip_locked=True)
-    return rows.filter(id=charge_id, status__in=OPEN).first()
+    return queues.take(Charge.objects.filter(id=charge_id, status__in=OPEN))
 
 
 def _may_ask(charge: Charge, now: datetime) -> bool:

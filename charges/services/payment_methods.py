@@ -19,6 +19,7 @@ from charges.gateway.cards import Card, Setup
 from charges.gateway.client import CustomerGone, NotExecuted, OutcomeUnknown, Refused
 from charges.models import PaymentMethod
 from charges.processor.availability import ProcessorUnavailable, answer_needed
+from foundation import queues
 from foundation.actors import Actor
 
 T = TypeVar("T")
@@ -195,8 +196,7 @@ def _customer(partner_id: UUID, customer_id: str, now: datetime, *, gone: str = 
 def _lease_next(now: datetime) -> PaymentMethod | None:
     """The removed card that is longest due, ours for a while."""
     with transaction.atomic(durable=True):
-        due = PaymentMethod.objects.detach_due(now).order_by("next_attempt_at", "id")
-        removed = due.select_for_update(skip_locked=True).first()
+        removed = queues.take_next(PaymentMethod.objects.detach_due(now))
         if removed:
             removed.next_attempt_at = now + LEASE
             removed.save(update_fields=["next_attempt_at"])

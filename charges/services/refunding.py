@@ -25,9 +25,8 @@ from charges.models import Charge, ChargeStatus, Origin, Refund, RefundStatus, R
 from charges.processor import refunds as processor
 from charges.services.conversations import converse
 from charges.settlement import refunds as settlement
-from foundation import idempotency
+from foundation import idempotency, queues
 from foundation.actors import Actor
-from foundation.constraints import violated
 from wallets import money
 from wallets.models import LedgerEntry, Wallet
 from wallets.rehearsal import rehearsal
@@ -101,16 +100,16 @@ def refund(*, charge_id: UUID, new: NewRefund, by: Actor, now: datetime) -> Refu
     WalletRequired, CurrencyMismatch, IdempotencyKeyReused.
     """
     try:
-        made = _claim(charge_id, new, by, now)
+        claimed = _claim(charge_id, new, by, now)
     except (
         IntegrityError, ChargeNotRefundable, ChargeDisputed, RefundExceedsCharge,
         RefundAmountUnsupported, WalletRequired, CurrencyMismatch,
-    ) as error:  # fmt: skip
-        return Refunded(_replay(charge_id, new, error, by=by, now=now), is_replay=True)
+    ) as refusal:  # fmt: skip
+        return Refunded(_replay(charge_id, new, refusal, by=by, now=now), is_replay=True)
     killpoint("refund.after_claim")
-    if made.status == RefundStatus.PENDING:
-        made = _ask_and_settle(made, by=by, now=now)
-    return Refunded(made, is_replay=False)
+    if claimed.status == RefundStatus.PENDING:
+        claimed = _ask_and_settle(claimed, by=by, now=now)
+    return Refunded(claimed, is_replay=False)
 
 
 def rehearse_refund(*, charge_id: UUID, new: NewRefund, now: datetime) -> list[LedgerEntry]:
@@ -119,9 +118,9 @@ def rehearse_refund(*, charge_id: UUID, new: NewRefund, now: datetime) -> list[L
     Raises what `refund` raises.
     """
     with rehearsal() as (by, entries):
-        charge, made = _reserve(charge_id, new, by, now)
-        if made.external_amount:
-            settlement.succeed(charge, made, by=by, now=now)
+        charge, reserved = _reserve(charge_id, new, by, now)
+        if reserved.external_amount:
+            settlement.succeed(charge, reserved, by=by, now=now)
     return entries
 
 
@@ -163,20 +162,20 @@ def matching(card_refund: CardRefund) -> Refund | None:
 
 def _claim(charge_id: UUID, new: NewRefund, by: Actor, now: datetime) -> Refund:
     with transaction.atomic(durable=True):
-        _, made = _reserve(charge_id, new, by, now)
+        _, reserved = _reserve(charge_id, new, by, now)
         killpoint("refund.before_claim_commits")
-        return made
+        return reserved
 
 
 def _reserve(charge_id: UUID, new: NewRefund, by: Actor, now: datetime) -> tuple[Charge, Refund]:
     """The locked charge and its new refund, which is over when the card has no part in it."""
     charge = locking.lock(charge_id)
-    made = _new(charge, new, by, now)
-    made.save(force_insert=True)
-    settlement.reserve(charge, made, +1, now)
-    if not made.external_amount:
-        settlement.succeed(charge, made, by=by, now=now)
-    return charge, made
+    reserved = _new(charge, new, by, now)
+    reserved.save(force_insert=True)
+    settlement.reserve(charge, reserved, +1, now)
+    if not reserved.external_amount:
+        settlement.succeed(charge, reserved, by=by, now=now)
+    return charge, reserved
 
 
 def _new(charge: Charge, new: NewRefund, by: Actor, now: datetime) -> Refund:
@@ -241,32 +240,27 @@ def _wallet(charge: Charge) -> Wallet:
 
 
 def _replay(
-    charge_id: UUID, new: NewRefund, error: Exception, *, by: Actor, now: datetime
+    charge_id: UUID, new: NewRefund, refusal: Exception, *, by: Actor, now: datetime
 ) -> Refund:
-    """What the key made before, resumed; raises the error when it made nothing."""
+    """What the key made before, resumed; raises the refusal when it made nothing."""
     partner_id = Charge.objects.values_list("partner_id", flat=True).get(id=charge_id)
-    made = Refund.objects.filter(partner_id=partner_id, idempotency_key=new.idempotency_key).first()
-    if made is None or (
-        isinstance(error, IntegrityError) and violated(error) != "charges_refund_idempotency_key"
-    ):
-        raise error
-    idempotency.check(made.fingerprint, new.fingerprint)
-    is_due = made.next_attempt_at is not None and made.next_attempt_at <= now
-    return complete_refund(refund_id=made.id, by=by, now=now) if is_due else made
+    refund = idempotency.replayed(
+        Refund.objects.filter(partner_id=partner_id),
+        new.idempotency_key,
+        new.fingerprint,
+        refusal=refusal,
+        constraint="charges_refund_idempotency_key",
+    )
+    is_due = refund.next_attempt_at is not None and refund.next_attempt_at <= now
+    return complete_refund(refund_id=refund.id, by=by, now=now) if is_due else refund
 
 
 def _locked(refund_id: UUID) -> Refund | None:
-    rows = Refund.objects.select_for_update(of=("self",), skip_locked=True)
-    return rows.filter(id=refund_id, status=RefundStatus.PENDING).first()
-
-
-def _next_due(now: datetime) -> Refund | None:
-    rows = Refund.objects.due(now).select_for_update(of=("self",), skip_locked=True)
-    return rows.order_by("next_attempt_at", "id").first()
+    return queues.take(Refund.objects.filter(id=refund_id, status=RefundStatus.PENDING))
 
 
 def _lease_next(now: datetime) -> Refund | None:
-    return _lease(lambda: _next_due(now), now)
+    return _lease(lambda: queues.take_next(Refund.objects.due(now)), now)
 
 
 def _lease(find: Callable[[], Refund | None], now: datetime) -> Refund | None:

@@ -25,7 +25,7 @@ from charges.services.sync_cards import sync_card, sync_customer, sync_setup
 from charges.services.sync_disputes import sync_dispute
 from charges.services.sync_intents import sync_intent
 from charges.services.sync_refunds import sync_refund
-from foundation import broker
+from foundation import broker, queues
 from foundation.actors import Actor
 
 EVENTS_TASK = "charges.process_events"
@@ -144,8 +144,7 @@ def process(event: ProcessorEvent, now: datetime, *, by: Actor) -> None:
 def claim_next(now: datetime) -> ProcessorEvent | None:
     """The event that is longest due, ours for a while; put aside when it was begun too often."""
     with transaction.atomic(durable=True):
-        due = ProcessorEvent.objects.due(now).order_by("next_attempt_at", "id")
-        event = due.select_for_update(skip_locked=True).first()
+        event = queues.take_next(ProcessorEvent.objects.due(now))
         if event is None:
             return None
         event.attempts += 1

@@ -13,7 +13,6 @@ from charges import services as charges
 from charges.models import Charge, ChargeStatus
 from foundation import idempotency, rows
 from foundation.actors import Actor
-from foundation.constraints import violated
 from installments import planning, retries, transitions
 from installments.forecast import Forecast, Legs
 from installments.models import (
@@ -90,8 +89,9 @@ def create_order(
     Raises what `preview` and saving a card raise, PreviewOutdated when `preview_hash` is of another
     outcome, and IdempotencyKeyReused.
     """
-    made = InstallmentOrder.objects.filter(partner_id=partner_id, idempotency_key=idempotency_key)
-    if (existing := made.first()) is None:
+    orders = InstallmentOrder.objects.filter(partner_id=partner_id)
+    existing = idempotency.find(orders, idempotency_key, fingerprint)
+    if existing is None:
         plan = _plan(partner_id, new, now)
         if preview_hash not in (None, plan.hash):
             raise PreviewOutdated
@@ -110,10 +110,13 @@ def create_order(
                     transitions.activate(order, is_new=True, by=by, now=now)
             return Created(order, is_replay=False)
         except IntegrityError as error:
-            if violated(error) != "installments_installmentorder_idempotency_key":
-                raise
-            existing = made.get()
-    idempotency.check(existing.fingerprint, fingerprint)
+            existing = idempotency.replayed(
+                orders,
+                idempotency_key,
+                fingerprint,
+                refusal=error,
+                constraint="installments_installmentorder_idempotency_key",
+            )
     return Created(existing, is_replay=True)
 
 
