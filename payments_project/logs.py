@@ -46,7 +46,7 @@ def logging_config(*, level: str, is_json: bool) -> dict[str, Any]:
         "handlers": {"stream": {"class": "logging.StreamHandler", "formatter": "structured"}},
         "root": {"handlers": ["stream"], "level": level},
         "loggers": {
-            # One line a task (celery.app.trace) is noise beside one line a sweep.
+            # One line a task is noise beside one line a run (foundation/runs.py).
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
             "celery.beat": {"level": "WARNING"},

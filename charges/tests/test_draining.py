@@ -8,10 +8,12 @@ from datetime import timedelta
 
 import pytest
 from django.db.backends.signals import connection_created
+from structlog.testing import capture_logs
 
 from charges import services
 from charges.draining import MAX_BROKEN, PARALLEL, drain
 from charges.models import Charge, ProcessorEvent
+from charges.services import stripe_events
 from charges.tests.steps import notice, receive
 from conftest import BY
 
@@ -124,3 +126,31 @@ def test_rows_that_break_keep_no_others_waiting(stored):
 
     assert drain(ProcessorEvent.objects.due, lambda _now: next(rows, None), work) == 3
     assert worked == [0, 1, 2]
+
+
+def test_a_row_that_fails_is_named_and_the_run_says_what_it_did(stored, monkeypatch):
+    stored(2)
+    bad = ProcessorEvent.objects.first().id
+    process = stripe_events.sync_intent
+
+    def broken(*, intent_id, **more):
+        if intent_id == ProcessorEvent.objects.get(id=bad).object_id:
+            raise ZeroDivisionError
+        return process(intent_id=intent_id, **more)
+
+    monkeypatch.setattr(stripe_events, "sync_intent", broken)
+    with capture_logs() as lines:
+        services.process_events(by=BY)
+
+    (failed,) = [line for line in lines if line["event"] == "queue.item_failed"]
+    (run,) = [line for line in lines if line["event"] == "queue.run_finished"]
+    assert (failed["table"], failed["id"]) == ("charges_processorevent", bad)
+    assert (run["table"], run["done"], run["failed"]) == ("charges_processorevent", 1, 1)
+    assert run["duration_ms"] >= 0
+
+
+def test_a_run_that_found_nothing_says_nothing(committed):
+    with capture_logs() as lines:
+        services.process_events(by=BY)
+
+    assert lines == []

@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 
 from charges import services as charges
 from charges.models import ChargeStatus
-from foundation import actors, broker
+from foundation import actors, broker, runs
 from foundation.actors import Actor
 from installments import aging, collection, transitions
 from installments.as_of import AsOf
@@ -74,6 +74,20 @@ def sweep(
     Set-based in chunks, each a transaction of its own; any number of sweeps may run at once and be
     killed. Cards are left to `charges.collect_due`, which a worker is nudged to run.
     """
+    with runs.logged("installments.sweep_finished", as_of=str(as_of.day or as_of.moment)) as counts:
+        swept = _sweep(as_of, by, now, order_id, limit, progress)
+        counts.update(swept._asdict())
+    return swept
+
+
+def _sweep(
+    as_of: AsOf,
+    by: Actor,
+    now: datetime,
+    order_id: UUID | None,
+    limit: int | None,
+    progress: Callable[[int], None],
+) -> Swept:
     is_whole = order_id is None and limit is None
     work = _collecting(as_of, order_id, by, now)
     swept = _keep_dates(now) if is_whole and as_of == AsOf(now) else Swept()

@@ -3,11 +3,13 @@ from __future__ import annotations
 import time
 
 import pytest
+import structlog
 from celery.contrib.testing.worker import start_worker
 from django.conf import settings
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler
+from structlog.testing import capture_logs
 
 from installments import services
 from installments.as_of import AsOf
@@ -109,3 +111,35 @@ def test_a_look_from_another_moment_is_no_progress(agree, wallet):
     services.sweep(as_of=AsOf(at("12-01")), by=stories.BY, now=at("12-02"))
 
     assert not Sweep.objects.exists()
+
+
+def test_a_sweep_says_in_one_line_what_it_did(agree, wallet):
+    wallet("ada", 5000)
+    agree("ada", ONE)
+    with capture_logs() as lines:
+        sweep()
+
+    (line,) = [line for line in lines if line["event"] == "installments.sweep_finished"]
+    assert line["paid"] == 1
+    assert "failed" not in line
+    assert line["duration_ms"] >= 0
+
+
+def test_lines_of_a_task_say_whose_they_are(agree, wallet, worker):
+    wallet("ada", 5000)
+    agree("ada", ONE)
+    bound = []
+
+    def keep(_logger, _name, line):
+        bound.append(structlog.contextvars.get_contextvars() | line)
+        return line
+
+    kept = structlog.get_config()["processors"]
+    kept.insert(0, keep)
+    try:
+        sweep_until(lambda: Sweep.objects.filter(collected=1).exists())
+    finally:
+        kept.remove(keep)
+
+    (line,) = [line for line in bound if line["event"] == "installments.sweep_finished"]
+    assert (line["task"], bool(line["task_id"])) == ("installments.sweep", True)

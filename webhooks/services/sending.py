@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ import structlog
 from django.db import connection
 from django.utils import timezone
 
+from foundation import runs
 from webhooks import claiming, posting
 from webhooks.services.draining import Ask, Drain
 
@@ -46,8 +48,10 @@ def deliver_due() -> int:
     claiming.retrieve(now)
     if not claiming.due_endpoints(now):
         return 0
-    with ThreadPoolExecutor(1) as loop:  # a caller may have a loop of its own
-        return loop.submit(asyncio.run, _deliver()).result()
+    with runs.logged("webhooks.run_finished") as counts:
+        with ThreadPoolExecutor(1) as loop:  # a caller may have a loop of its own
+            counts["tried"] = loop.submit(copy_context().run, asyncio.run, _deliver()).result()
+        return int(counts["tried"])
 
 
 async def _deliver() -> int:

@@ -9,6 +9,7 @@ from datetime import timedelta
 import time_machine
 from django.db import connection, transaction
 from standardwebhooks import Webhook
+from structlog.testing import capture_logs
 
 from webhooks import claiming, delivery, egress, posting, services
 from webhooks.models import Attempt, Delivery
@@ -199,3 +200,14 @@ def test_a_run_tries_an_endpoint_that_hangs_only_once(receive, subscribe, publis
     services.deliver_due()
 
     assert len(slow.got) == 1
+
+
+def test_a_run_says_in_one_line_what_it_tried(receive, subscribe, publish):
+    subscribe(receive())
+    publish()
+    publish()
+    with capture_logs() as lines:
+        services.deliver_due()
+
+    (line,) = [line for line in lines if line["event"] == "webhooks.run_finished"]
+    assert line["tried"] == 2
