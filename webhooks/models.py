@@ -15,6 +15,7 @@ from django.db.models import F, Q
 from uuid_utils.compat import uuid7
 
 from foundation import states
+from foundation.constraints import stamped
 from foundation.states import Moves
 from partners.models import OwnedQuerySet, Partner
 
@@ -195,10 +196,8 @@ class Delivery(models.Model):
                 | (~Q(status__in=OPEN_DELIVERIES) & Q(next_attempt_at=None)),
                 name="webhooks_delivery_open_has_next_attempt",
             ),
-            models.CheckConstraint(
-                condition=Q(status=DeliveryStatus.DELIVERED, delivered_at__isnull=False)
-                | (~Q(status=DeliveryStatus.DELIVERED) & Q(delivered_at=None)),
-                name="webhooks_delivery_delivered_at",
+            stamped(
+                DeliveryStatus.DELIVERED, "delivered_at", name="webhooks_delivery_delivered_at"
             ),
         ]
         indexes = [

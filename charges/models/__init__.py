@@ -6,16 +6,7 @@ from charges.models.card import (
     ProcessorCustomer,
     StoppedCard,
 )
-from charges.models.charge import (
-    DISPUTE_CLOSED,
-    DISPUTE_OPEN,
-    OPEN,
-    WITH_PROCESSOR,
-    Charge,
-    ChargeQuerySet,
-    ChargeStatus,
-    DisputeStatus,
-)
+from charges.models.charge import Charge, ChargeQuerySet
 from charges.models.dispute import Dispute, DisputeAllocation, DisputeMovement
 from charges.models.record import (
     CardAttempt,
@@ -26,6 +17,14 @@ from charges.models.record import (
     Source,
 )
 from charges.models.refund import Origin, Refund, RefundStatus, RefundTo
+from charges.models.states import (
+    DISPUTE_CLOSED,
+    DISPUTE_OPEN,
+    OPEN,
+    WITH_PROCESSOR,
+    ChargeStatus,
+    DisputeStatus,
+)
 
 __all__ = [
     "DISPUTE_CLOSED",

@@ -3,56 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
-from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
-from django.db.models import F, Q
 from uuid_utils.compat import uuid7
 
 from charges import declines
-from foundation.states import Moves
+from charges.models import charge_rules
+from charges.models.states import DISPUTE_OPEN, MOVES, OPEN, ChargeStatus
 from partners.models import OwnedQuerySet, Partner
 from wallets.models import Wallet
 
-
-class ChargeStatus(models.TextChoices):
-    PENDING = "pending"
-    PROCESSING = "processing"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    REQUIRES_ACTION = "requires_action"
-    UNKNOWN = "unknown"
-    CANCELED = "canceled"
-
-
-S = ChargeStatus
-OPEN = [S.PENDING, S.PROCESSING, S.REQUIRES_ACTION, S.UNKNOWN]
-ENDED = [S.SUCCEEDED, S.FAILED, S.CANCELED]
-WITH_PROCESSOR = [S.PROCESSING, S.UNKNOWN, S.REQUIRES_ACTION]
-"""The card leg is claimed and has no outcome yet."""
 NOBODY_RETRIES = "A charge that no installment order asked for is not tried again by itself."
-
-
-class DisputeStatus(models.TextChoices):
-    """Stripe's (docs.stripe.com/api/disputes/object); `warning_…` is an inquiry, which holds no
-    money back. The machine is Stripe's too: any state may follow any.
-    """
-
-    WARNING_NEEDS_RESPONSE = "warning_needs_response"
-    WARNING_UNDER_REVIEW = "warning_under_review"
-    WARNING_CLOSED = "warning_closed"
-    NEEDS_RESPONSE = "needs_response"
-    UNDER_REVIEW = "under_review"
-    WON = "won"
-    LOST = "lost"
-    PREVENTED = "prevented"
-
-
-D = DisputeStatus
-DISPUTE_OPEN = [D.NEEDS_RESPONSE, D.UNDER_REVIEW]
-"""A bank holds the money back."""
-DISPUTE_CLOSED = [D.WON, D.LOST, D.WARNING_CLOSED, D.PREVENTED]
 
 
 class ChargeQuerySet(OwnedQuerySet["Charge"]):
@@ -138,159 +100,13 @@ class Charge(models.Model):
         null=True, blank=True, help_text="When the legs were decided."
     )
 
-    # It may also be born succeeded, processing or failed, when it is decided as it is made.
-    MOVES: ClassVar[Moves] = {
-        S.PENDING: [S.PROCESSING, *ENDED],
-        S.PROCESSING: [S.PROCESSING, S.UNKNOWN, S.REQUIRES_ACTION, *ENDED],
-        S.UNKNOWN: [S.UNKNOWN, S.REQUIRES_ACTION, *ENDED],
-        S.REQUIRES_ACTION: [S.REQUIRES_ACTION, *ENDED],
-        S.SUCCEEDED: [],
-        S.FAILED: [],
-        S.CANCELED: [],
-    }
+    MOVES = MOVES
     objects = ChargeQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["partner", "idempotency_key"],
-                condition=Q(idempotency_key__isnull=False),
-                name="charges_charge_idempotency_key",
-            ),
-            models.UniqueConstraint(
-                fields=["external_charge_id"],
-                condition=Q(external_charge_id__isnull=False),
-                name="charges_charge_external_charge_id",
-            ),
-            models.UniqueConstraint(
-                fields=["installment_id"],
-                condition=Q(
-                    installment_id__isnull=False,
-                    status__in=[*OPEN, S.SUCCEEDED],
-                    reopened_at=None,
-                ),
-                name="charges_charge_one_live_per_installment",
-            ),
-            models.UniqueConstraint(
-                fields=["installment_order_id"],
-                condition=Q(
-                    installment_id=None,
-                    installment_order_id__isnull=False,
-                    status__in=[*OPEN, S.SUCCEEDED],
-                    reopened_at=None,
-                ),
-                name="charges_charge_one_live_pay_off_per_order",
-            ),
-            models.CheckConstraint(condition=Q(amount__gt=0), name="charges_charge_amount"),
-            models.CheckConstraint(
-                condition=Q(late_fee__gte=0, late_fee__lt=F("amount")),
-                name="charges_charge_late_fee_in_amount",
-            ),
-            models.CheckConstraint(
-                condition=Q(installment_id=None) | Q(installment_order_id__isnull=False),
-                name="charges_charge_installment_has_order",
-            ),
-            models.CheckConstraint(
-                condition=Q(wallet_amount=0, external_amount=0)
-                | Q(
-                    wallet_amount__gte=0,
-                    external_amount__gte=0,
-                    amount=F("wallet_amount") + F("external_amount"),
-                ),
-                name="charges_charge_legs_sum_to_amount",
-            ),
-            models.CheckConstraint(
-                condition=Q(wallet_amount=0) | Q(wallet__isnull=False),
-                name="charges_charge_wallet_leg_has_wallet",
-            ),
-            models.CheckConstraint(
-                condition=Q(status=S.SUCCEEDED, succeeded_at__isnull=False)
-                | (~Q(status=S.SUCCEEDED) & Q(succeeded_at=None)),
-                name="charges_charge_succeeded_at",
-            ),
-            models.CheckConstraint(
-                condition=Q(status=S.FAILED, failed_at__isnull=False)
-                | (~Q(status=S.FAILED) & Q(failed_at=None)),
-                name="charges_charge_failed_at",
-            ),
-            models.CheckConstraint(
-                condition=Q(status=S.CANCELED, canceled_at__isnull=False)
-                | (~Q(status=S.CANCELED) & Q(canceled_at=None)),
-                name="charges_charge_canceled_at",
-            ),
-            models.CheckConstraint(
-                condition=~Q(status=S.REQUIRES_ACTION)
-                | (Q(action_expires_at__isnull=False) & ~Q(client_secret="")),
-                name="charges_charge_action_can_be_taken",
-            ),
-            models.CheckConstraint(
-                condition=Q(wallet_refunded__gte=0, wallet_refunded__lte=F("wallet_amount")),
-                name="charges_charge_wallet_refunded_at_most_collected",
-            ),
-            models.CheckConstraint(
-                condition=Q(
-                    external_refunded__gte=0,
-                    external_reversed__gte=0,
-                    external_amount__gte=F("external_refunded") + F("external_reversed"),
-                ),
-                name="charges_charge_external_refunded_at_most_collected",
-            ),
-            models.CheckConstraint(
-                condition=Q(status=S.SUCCEEDED)
-                | Q(wallet_refunded=0, external_refunded=0, external_reversed=0),
-                name="charges_charge_only_succeeded_is_refunded",
-            ),
-            models.CheckConstraint(
-                condition=Q(reopened_at=None)
-                | Q(status=S.SUCCEEDED, installment_order_id__isnull=False),
-                name="charges_charge_reopened_had_paid",
-            ),
-            models.CheckConstraint(
-                condition=~Q(status__in=OPEN)
-                | Q(next_attempt_at__isnull=False)
-                | ~Q(needs_review=""),
-                name="charges_charge_open_is_found",
-            ),
-        ]
-        indexes = [
-            models.Index(fields=["partner", "-id"], name="charges_charge_partner"),
-            BrinIndex(fields=["created_at", "succeeded_at"], name="charges_charge_times"),
-            models.Index(
-                fields=["-id"], condition=~Q(needs_review=""), name="charges_charge_flagged"
-            ),
-            models.Index(fields=["partner", "customer_id", "-id"], name="charges_charge_customer"),
-            models.Index(
-                fields=["installment_order_id"],
-                condition=Q(installment_order_id__isnull=False),
-                name="charges_charge_order",
-            ),
-            models.Index(
-                fields=["next_attempt_at"],
-                condition=Q(next_attempt_at__isnull=False),
-                name="charges_charge_due",
-            ),
-            *(
-                models.Index(
-                    fields=["partner", "next_attempt_at"],
-                    condition=Q(
-                        next_attempt_at__isnull=False, installment_order_id__isnull=not is_for_order
-                    ),
-                    name=f"charges_charge_due_{whose}",
-                )
-                for whose, is_for_order in (("asked", False), ("owned", True))
-            ),
-            models.Index(
-                fields=["partner", "customer_id", "card"],
-                condition=Q(status__in=WITH_PROCESSOR),
-                name="charges_charge_with_card",
-            ),
-            models.Index(
-                fields=["partner", "customer_id", "failed_at"],
-                condition=Q(failed_at__isnull=False, external_amount__gt=0),
-                name="charges_charge_declined",
-            ),
-        ]
+        constraints = charge_rules.CONSTRAINTS
+        indexes = charge_rules.INDEXES
 
     def __str__(self) -> str:
         return str(self.id)
@@ -363,7 +179,7 @@ class Charge(models.Model):
     @property
     def next_action(self) -> dict[str, Any] | None:
         """What the customer's page needs to let the cardholder authenticate."""
-        if self.status != S.REQUIRES_ACTION or self.cancel_requested_at:
+        if self.status != ChargeStatus.REQUIRES_ACTION or self.cancel_requested_at:
             return None
         return {"client_secret": self.client_secret, "expires_at": self.action_expires_at}
 

@@ -6,7 +6,8 @@ from django.db import models
 from django.db.models import F, Q
 from uuid_utils.compat import uuid7
 
-from charges.models.charge import DISPUTE_OPEN, Charge, DisputeStatus
+from charges.models.charge import Charge
+from charges.models.states import DISPUTE_OPEN, DisputeStatus
 from partners.models import OwnedQuerySet, Partner
 
 

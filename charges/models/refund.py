@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from uuid_utils.compat import uuid7
 
 from charges.models.charge import Charge
+from foundation.constraints import stamped
 from foundation.states import Moves
 from partners.models import OwnedQuerySet, Partner
 from wallets.models import Wallet
@@ -132,11 +133,7 @@ class Refund(models.Model):
                 condition=~Q(status=S.SUCCEEDED) | Q(succeeded_at__isnull=False),
                 name="charges_refund_succeeded_at",
             ),
-            models.CheckConstraint(
-                condition=Q(status=S.FAILED, failed_at__isnull=False)
-                | (~Q(status=S.FAILED) & Q(failed_at=None)),
-                name="charges_refund_failed_at",
-            ),
+            stamped(S.FAILED, "failed_at", name="charges_refund_failed_at"),
             models.CheckConstraint(
                 condition=~Q(status=S.PENDING)
                 | (Q(succeeded_at=None) & (Q(next_attempt_at__isnull=False) | ~Q(needs_review=""))),

@@ -10,6 +10,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from uuid_utils.compat import uuid7
 
 from charges.models import PaymentMethod, StoppedCard
+from foundation.constraints import stamped
 from foundation.states import Moves
 from installments.schedule import Frequency, Remainder
 from partners.models import OwnedQuerySet, Partner
@@ -154,9 +155,9 @@ class InstallmentOrder(models.Model):
                 condition=~Q(status=OrderStatus.DEFAULTED) | Q(defaulted_at__isnull=False),
                 name="installments_installmentorder_defaulted_at",
             ),
-            models.CheckConstraint(
-                condition=Q(status=OrderStatus.WRITTEN_OFF, written_off_at__isnull=False)
-                | (~Q(status=OrderStatus.WRITTEN_OFF) & Q(written_off_at=None)),
+            stamped(
+                OrderStatus.WRITTEN_OFF,
+                "written_off_at",
                 name="installments_installmentorder_written_off_at",
             ),
         ]

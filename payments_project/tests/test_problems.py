@@ -16,6 +16,7 @@ from wallets import services as wallets
 APPS = ["foundation", "partners", "webhooks", "wallets", "charges", "installments"]
 # These never reach the API: each is caught inside, or belongs to commands.
 INTERNAL = {
+    "foundation.states.IllegalMove": "who locks a row looks before: a fault of ours",
     "partners.services.KeyEnding": "staff alone rotate keys, who read it",
     "partners.services.NameMissing": "create_partner alone names partners",
     "partners.services.PartnerExists": "create_partner alone names partners",
