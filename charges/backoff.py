@@ -1,4 +1,4 @@
-"""When to go on with what has no outcome.
+"""When to resume what has no outcome.
 
 Every wait is a little shorter than its ladder says, at random, so that what failed together does
 not come back together.

@@ -14,7 +14,7 @@ from foundation.actors import Actor
 
 def request(charge: Charge, *, by: Actor, now: datetime) -> None:
     """The locked open charge is canceled at once while no intent of it is stored: only a stored one
-    is ever confirmed. Otherwise the wish is on record, and whoever goes on with the charge next
+    is ever confirmed. Otherwise the wish is on record, and whoever resumes the charge next
     cancels its intent instead of confirming it, until the processor has said how it ended.
     """
     if charge.external_charge_id is None:

@@ -194,7 +194,7 @@ def banner(at: Ports, settings: Mapping[str, str], seconds: float) -> str:
 
 
 def prepare_logs(state: Path) -> None:
-    """Each run begins its log files anew."""
+    """Each run starts its log files again."""
     for old in private_folder(state / "logs").glob("*.log"):
         old.unlink()
 

@@ -69,7 +69,7 @@ def dispute_changed(charge: Charge, *, by: Actor, now: datetime) -> None:
             order, is_on_request=False, reason="A payment is disputed.", by=by, now=now
         )
     elif order.is_paused_by_disputes and not has_open_dispute(order):
-        reason = "No payment is disputed any more."
+        reason = "No payment is disputed any longer."
         transitions.resume(order, is_shifted=False, reason=reason, by=by, now=now)
 
 

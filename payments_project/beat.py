@@ -82,7 +82,7 @@ class DeclaredScheduler(DatabaseScheduler):
         return entries
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
-        """After the clock was set back, the entries are put into order anew: it is by instants."""
+        """After the clock was set back, the entries are ordered again."""
         now = time.time()
         if now < self._ticked_at:
             self._heap = None

@@ -69,7 +69,7 @@ class Reject(ApprovalAction):
 
 class Withdraw(ApprovalAction):
     name, title, icon = "withdraw", "Withdraw", "undo"
-    consequence = "Nobody can approve it any more. What was asked for is not done."
+    consequence = "It can no longer be approved. What was asked for is not done."
 
     def is_for(self, user_id: int, row: Row) -> bool:
         return bool(row.requested_by_id == user_id)

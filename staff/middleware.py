@@ -37,7 +37,7 @@ class StaffSession:
             elif self._lacks_factor(request):
                 return HttpResponseRedirect(reverse("staff-two-factor"))
             else:
-                request.session.modified = True  # begins its idle time anew
+                request.session.modified = True  # restarts its idle time
         return self.get_response(request)
 
     def _is_over(self, request: HttpRequest) -> bool:

@@ -31,7 +31,7 @@ EDGES = [(0, 7), (8, 30), (31, 90), (91, None)]
 
 
 class ScopeForm(forms.Form):
-    """The period, which ends today, and the partner; what makes no sense is the usual."""
+    """The period, which ends today, and the partner; anything else is taken as the default."""
 
     period = forms.ChoiceField(choices=PERIODS, required=False, widget=UnfoldAdminSelectWidget)
     partner = forms.ModelChoiceField(

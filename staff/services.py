@@ -164,7 +164,7 @@ def asked_for(approval: Approval) -> tuple[Action, Row, ReasonForm]:
     row = action.get(str(approval.object_id))
     form = action.form(row, approval.parameters)
     if not form.is_valid():
-        raise Refused("What was asked for is not possible any more.")
+        raise Refused("What was asked for is no longer possible.")
     return action, row, form
 
 
@@ -265,7 +265,7 @@ def _begin(
     if noted != (action.name, str(row.pk), form.parameters, approval and approval.pk) or (
         approval is None and entry.actor != person.actor.name
     ):
-        raise Refused("This page was used for something else. Open it anew.")
+        raise Refused("This page was used for something else. Open it again.")
     if not is_new and entry.outcome == Outcome.BEGUN and entry.created_at > now - UNDER_WAY:
         raise UnderWay
     return entry

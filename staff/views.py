@@ -85,7 +85,7 @@ class _Page:
         )
 
     def gone(self) -> HttpResponse:
-        text = f"{self.action.title} makes no sense here any more: look at how it stands."
+        text = f"{self.action.title} no longer applies; reload the page."
         messages.warning(self.request, text)
         return HttpResponseRedirect(self.url)
 

@@ -232,7 +232,7 @@ def _disable(endpoint: Endpoint, reason: str, at: datetime) -> None:
 def fact(endpoint: Endpoint, type: str) -> events.Fact:  # noqa: A002 -- as in events
     """What happened to a partner's endpoint."""
     if endpoint.partner_id is None:
-        raise RuntimeError("an operator's endpoint is no partner's to be told about")
+        raise RuntimeError("an operator's endpoint belongs to no partner")
     return events.Fact(
         partner_id=endpoint.partner_id,
         type=type,

@@ -62,7 +62,7 @@ class EventState(DropdownFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
-        return [("waiting", "waiting"), ("aside", "put aside")]
+        return [("waiting", "waiting"), ("aside", "set aside")]
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[ProcessorEvent]

@@ -66,10 +66,10 @@ def customer_owner(external_id: str) -> tuple[str, str] | None:
 
 
 def attach(payment_method: str, *, customer: str) -> Card:
-    """The card belongs to the customer. Raises Refused when it does not exist, is no card, is
+    """The card belongs to the customer. Raises Refused when it does not exist, is not a card, is
     declined or belongs to another, and CustomerGone.
 
-    It is looked at first: what is no card stays as it is, and one that was attached before, when
+    It is looked at first: what is not a card stays as it is, and one that was attached before, when
     the answer was lost perhaps, would be refused.
     """
     card = retrieve(payment_method)
@@ -80,7 +80,7 @@ def attach(payment_method: str, *, customer: str) -> Card:
 
 
 def retrieve(payment_method: str) -> Card:
-    """Raises Refused for one that Stripe does not know, or that is no card."""
+    """Raises Refused for one that Stripe does not know, or that is not a card."""
     return _read(ask(lambda: client().v1.payment_methods.retrieve(payment_method)))
 
 
@@ -133,7 +133,7 @@ def _read(raw: Any) -> Card:
             exp_year=int(card["exp_year"]),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise NotUnderstood(printable(f"An answer that is no card: {error}")) from error
+        raise NotUnderstood(printable(f"The answer is not a card: {error}")) from error
 
 
 def _setup(raw: Any) -> Setup:
@@ -154,4 +154,4 @@ def _setup(raw: Any) -> Setup:
             else datetime.fromtimestamp(int(data["created"]), UTC),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise NotUnderstood(printable(f"An answer that is no SetupIntent: {error}")) from error
+        raise NotUnderstood(printable(f"The answer is not a SetupIntent: {error}")) from error

@@ -25,7 +25,8 @@ logger = structlog.get_logger(__name__)
 class OutcomeUnknown(Exception):
     """The question may have been executed: a timeout, a reset, a 5xx, an answer without sense.
 
-    `is_answered` when the processor did answer, with an error of its own: it is at it no more.
+    `is_answered` when the processor did answer, with an error of its own: it has stopped working on
+    it.
     """
 
     def __init__(self, text: str, *, is_answered: bool = False) -> None:

@@ -78,7 +78,7 @@ def _read(raw: Any) -> CardDispute:
             movements=tuple(sorted(moved, key=lambda movement: movement.happened_at)),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise NotUnderstood(printable(f"An answer that is no Dispute: {error}")) from error
+        raise NotUnderstood(printable(f"The answer is not a Dispute: {error}")) from error
 
 
 def _movement(data: dict[str, Any], disputed: int, currency: str) -> CardMovement:

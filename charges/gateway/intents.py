@@ -158,4 +158,4 @@ def _read(raw: Any) -> Intent:
             ),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as fault:
-        raise NotUnderstood(printable(f"An answer that is no PaymentIntent: {fault}")) from fault
+        raise NotUnderstood(printable(f"The answer is not a PaymentIntent: {fault}")) from fault

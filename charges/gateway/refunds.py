@@ -97,4 +97,4 @@ def _read(raw: Any) -> CardRefund:
             failure_reason=printable(data.get("failure_reason")),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise NotUnderstood(printable(f"An answer that is no Refund: {error}")) from error
+        raise NotUnderstood(printable(f"The answer is not a Refund: {error}")) from error

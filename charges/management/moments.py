@@ -18,5 +18,5 @@ def moment_of(text: str) -> datetime:
     except ValueError:
         moment = None
     if moment is None:
-        raise CommandError(f"--since {text!r} is no date or time of ISO 8601.")
+        raise CommandError(f"--since {text!r} is not an ISO 8601 date or time.")
     return moment if timezone.is_aware(moment) else timezone.make_aware(moment)

@@ -32,7 +32,7 @@ class PaymentMethodDeclined(Exception):
 
 
 class PaymentMethodUnusable(Exception):
-    """It is no card, was used without being saved, or belongs to another Stripe customer."""
+    """It is not a card, was used without being saved, or belongs to another Stripe customer."""
 
 
 def attach_payment_method(

@@ -235,7 +235,7 @@ def _batches(items: Iterable[T]) -> Iterator[list[T]]:
 
 
 def _look_again(difference: Difference, now: datetime) -> Difference | None:
-    """The difference as it is now; None when it is gone, or somebody is at it."""
+    """The difference as it is now; None when it is gone, or somebody is asking."""
     if "dispute" in difference.kind:
         return _of_dispute(difference.external_id, _dispute(difference.external_id))
     if "refund" in difference.kind:

@@ -202,7 +202,7 @@ def _evidence_about(charge: Charge, outcome: str) -> str:
             if outcome == FAILED and intent.is_open:
                 intent = intents.cancel(intent.id)
         except NotUnderstood as error:
-            return f"The processor's answer made no sense: {error}"
+            return f"The processor's answer was not understood: {error}"
     _check(processor.difference(charge, intent), intent, outcome)
     return f"{intent.id} is {intent.status}: {money.with_code(intent.amount, intent.currency)}."
 
@@ -216,7 +216,7 @@ def _spoken_of(charge: Charge) -> str:
 def _begun(row: Charge | Refund, now: datetime) -> int:
     """How often it was begun: the same before and after means that nobody came between.
 
-    Raises ReviewInProgress while somebody is at it.
+    Raises ReviewInProgress while somebody is asking.
     """
     if attempts.is_under_way(row, now):
         raise ReviewInProgress
@@ -229,7 +229,7 @@ def _evidence_about_refund(row: Refund, outcome: str) -> tuple[str, str | None]:
         try:
             theirs = card_refunds.find(row, intent_id=row.charge.external_charge_id or "")
         except NotUnderstood as error:
-            return f"The processor's answer made no sense: {error}", None
+            return f"The processor's answer was not understood: {error}", None
     if theirs is None:
         if outcome == SUCCEEDED:
             raise EvidenceContradicts("there is no such refund.")

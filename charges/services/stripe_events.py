@@ -70,7 +70,7 @@ def store(notice: Notice, source: Source, now: datetime) -> bool:
 def process_events(*, by: Actor) -> int:
     """Every stored event that is due has been processed or waits; returns how many were tried.
 
-    One that breaks its worker again and again is put aside after 5 attempts.
+    One that breaks its worker again and again is set aside after 5 attempts.
     """
     return drain(ProcessorEvent.objects.due, claim_next, partial(process, by=by))
 
@@ -142,7 +142,7 @@ def process(event: ProcessorEvent, now: datetime, *, by: Actor) -> None:
 
 
 def claim_next(now: datetime) -> ProcessorEvent | None:
-    """The event that is longest due, ours for a while; put aside when it was begun too often."""
+    """The event that is longest due, ours for a while; set aside when it was begun too often."""
     with transaction.atomic(durable=True):
         event = queues.take_next(ProcessorEvent.objects.due(now))
         if event is None:
@@ -151,8 +151,8 @@ def claim_next(now: datetime) -> ProcessorEvent | None:
         event.next_attempt_at = now + LEASE
         if event.attempts > backoff.MAX_CUT_OFF:
             event.next_attempt_at = None
-            event.outcome = f"Put aside: begun {backoff.MAX_CUT_OFF} times without an end."
-            logger.error("stripe.event_put_aside", id=event.id, type=event.type)
+            event.outcome = f"Set aside: begun {backoff.MAX_CUT_OFF} times without an end."
+            logger.error("stripe.event_set_aside", id=event.id, type=event.type)
         event.save(update_fields=["attempts", "next_attempt_at", "outcome"])
         return event
 

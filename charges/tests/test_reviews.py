@@ -155,7 +155,7 @@ def test_an_answer_without_sense_leaves_it_to_staffs_word(differing, sandbox, no
 
     resolve(differing.id, "succeeded", now)
 
-    assert "made no sense" in Resolution.objects.get().evidence
+    assert "was not understood" in Resolution.objects.get().evidence
 
 
 @pytest.mark.parametrize("outcome", ["succeeded", "failed"])

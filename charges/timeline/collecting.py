@@ -30,7 +30,7 @@ ANSWERS = {
     Outcome.NOT_EXECUTED: "the processor would not look at it now; nothing happened",
     Outcome.REFUSED_FOR_NOW: "it was refused for now; nothing happened",
     Outcome.UNKNOWN: "no answer; the money may have moved",
-    Outcome.NOT_UNDERSTOOD: "an answer that made no sense",
+    Outcome.NOT_UNDERSTOOD: "an answer that was not understood",
     Outcome.DIFFERS: "an answer that differs from what was asked",
 }
 
@@ -163,7 +163,7 @@ def outcome(story: Story) -> Iterator[Entry]:
             {"expires_at": time(charge.action_expires_at)},
         )
     if charge.cancel_requested_at:
-        text = "It is not wanted any more: its intent is to be canceled at the processor."
+        text = "It is not wanted any more: its intent will be canceled at the processor."
         yield Entry(charge.cancel_requested_at, "cancel_requested", text)
     if charge.succeeded_at:
         yield Entry(charge.succeeded_at, "succeeded", "The charge succeeded.")

@@ -29,7 +29,7 @@ class PeriodFilter(RangeDateFilter):
             text = (self.used_parameters.get(f"{self.field_path}_{edge}") or "").strip()
             day = parse_date_str(text)
             if day is None and text:
-                messages.error(request, f"{text} is no date like 2026-12-31: nothing matches.")
+                messages.error(request, f"{text} is not a date like 2026-12-31: nothing matches.")
                 return queryset.none()
             if day is not None:
                 limit = datetime.combine(day, moment, timezone.get_current_timezone())

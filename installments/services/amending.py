@@ -44,8 +44,8 @@ class NewTerms:
 def change_order(
     *, order_id: UUID, new: NewTerms, reason: str = "", by: Actor, now: datetime
 ) -> InstallmentOrder:
-    """The order has these terms from its next charge on. A card that is named, again or anew, is
-    saved to the customer and asked, whatever had stopped it.
+    """The order has these terms from its next charge on. A card that is named, again or for the
+    first time, is saved to the customer and asked, whatever had stopped it.
 
     Raises InvalidTransition, CardCurrencyUnsupported, CardAmountUnsupported, and what saving a card
     raises.

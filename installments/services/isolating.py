@@ -103,7 +103,7 @@ class _Run:
         return counted + Counter({RESTING: len(waiting)})
 
     def _isolate(self, ids: Sequence[UUID]) -> Counter[str]:
-        """Of these rows, all that can be worked off are; the others rest."""
+        """Of these rows, all that can be are done; the others rest."""
         try:
             return self._attempt(self._due().filter(pk__in=ids), len(ids)) if ids else Counter()
         except Exception as error:  # noqa: BLE001 -- as above
@@ -166,7 +166,7 @@ def sqlstate(error: Exception) -> str:
 
 
 def words(error: Exception) -> str:
-    """Why the row was not worked off, for staff."""
+    """Why the row was not done, for staff."""
     if isinstance(error, UnknownTimeZone | UnknownRecipient):
         return str(error)
     if sqlstate(error) in LOCKED:

@@ -580,7 +580,7 @@ def test_what_makes_no_sense_any_more_leads_back(fay, wallet):
 
     answer = fay.confirm(page)
 
-    assert "makes no sense here any more" in said(answer)[0]
+    assert "no longer applies" in said(answer)[0]
     assert trail() == []
 
 

@@ -246,7 +246,7 @@ def test_a_request_that_was_withdrawn_is_over(fay, gil, asked):
 
     answer = gil.confirm(page)
 
-    assert "makes no sense here any more" in said(answer)[0]
+    assert "no longer applies" in said(answer)[0]
     assert (balance(), Approval.objects.get().decision_reason) == (500000, "Withdrawn: A mistake.")
 
 

@@ -124,7 +124,7 @@ def test_a_day_that_is_none_matches_nothing_and_says_so(fay, charge):
     shown = fay.get(CHARGES, created_at_from="24.11.2026")
 
     assert list(shown.context["cl"].result_list) == []
-    assert "24.11.2026 is no date like 2026-12-31" in text(shown)
+    assert "24.11.2026 is not a date like 2026-12-31" in text(shown)
 
 
 def test_a_file_of_charges_has_their_legs_and_intent(fay, charge):

@@ -1,7 +1,7 @@
 """Door: the sending of what is due, on one event loop.
 
 The loop has a thread and the database another, so that neither waits for the other. Each endpoint
-is worked off by a task of its own, and a slow one costs the others a coroutine.
+is drained by a task of its own, and a slow one costs the others a coroutine.
 """
 
 from __future__ import annotations

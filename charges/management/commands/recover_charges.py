@@ -14,7 +14,7 @@ from foundation import actors
 
 
 class Command(BaseCommand):
-    help = "Asks the processor about every unfinished charge and refund now, and goes on with each."
+    help = "Asks the processor about every unfinished charge and refund now, and resumes each."
 
     def handle(self, **options: Any) -> None:
         by = actors.command("recover_charges")

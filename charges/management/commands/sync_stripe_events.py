@@ -17,7 +17,7 @@ from foundation import actors
 
 class Command(BaseCommand):
     help = (
-        "Reads Stripe's list of events now, stores those that no callback told us and works off "
+        "Reads Stripe's list of events now, stores those that no callback told us and processes "
         "all that wait; exit 1 when some were too old to be listed."
     )
 

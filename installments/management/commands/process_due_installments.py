@@ -107,7 +107,7 @@ class Command(BaseCommand):
 
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise ArgumentTypeError(f"{text!r} is no number of installments.")
+        raise ArgumentTypeError(f"{text!r} is not a number of installments.")
     return int(text)
 
 

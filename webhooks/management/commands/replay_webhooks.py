@@ -45,7 +45,7 @@ def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise ArgumentTypeError(f"{text!r} is no ISO 8601 time.") from error
+        raise ArgumentTypeError(f"{text!r} is not an ISO 8601 time.") from error
     if moment.tzinfo is None:
         raise ArgumentTypeError(f"{text!r} has no offset (add Z for UTC).")
     return moment

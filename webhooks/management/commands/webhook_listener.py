@@ -112,7 +112,7 @@ class Command(BaseCommand):
 
 def _status(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 200 <= int(text) <= 599):
-        raise ArgumentTypeError(f"{text!r} is no status from 200 to 599.")
+        raise ArgumentTypeError(f"{text!r} is not a status from 200 to 599.")
     return int(text)
 
 
