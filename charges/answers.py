@@ -28,11 +28,11 @@ class Answer:
     """The processor has stored an error under the idempotency key, and repeats it for a day."""
 
 
-def contradiction(ours: Mapping[str, object], theirs: Mapping[str, object]) -> str:
+def contradiction(expected: Mapping[str, object], actual: Mapping[str, object]) -> str:
     """What the processor says that differs from what we asked for; empty when both agree."""
     differing = [
-        f"{name} {theirs[name]} instead of {value}"
-        for name, value in ours.items()
-        if theirs[name] != value
+        f"{name} {actual[name]} instead of {value}"
+        for name, value in expected.items()
+        if actual[name] != value
     ]
     return f"The processor says: {', '.join(differing)}." if differing else ""

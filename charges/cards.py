@@ -36,14 +36,14 @@ def on_file(customers: Collection[WalletKey]) -> dict[WalletKey, CardsOnFile]:
     if not customers:
         return {}
     partners, names = zip(*customers, strict=True)
-    theirs = Q(partner_id__in=set(partners), customer_id__in=set(names))
+    of_customers = Q(partner_id__in=set(partners), customer_id__in=set(names))
     states = Case(
         When(detached_at__isnull=False, then=Value("gone")),
         When(is_default=True, then=Value("default")),
         default=Value("others"),
     )
-    saved = PaymentMethod.objects.filter(theirs).order_by().annotate(state=states)
-    stopped = StoppedCard.objects.filter(theirs).annotate(state=Value("stopped"))
+    saved = PaymentMethod.objects.filter(of_customers).order_by().annotate(state=states)
+    stopped = StoppedCard.objects.filter(of_customers).annotate(state=Value("stopped"))
     rows = saved.values_list("partner_id", "customer_id", "external_id", "state").union(
         stopped.values_list("partner_id", "customer_id", "card", "state"), all=True
     )

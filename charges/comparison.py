@@ -50,11 +50,11 @@ def of_charge(charge: Charge | None, intent: Intent | Unreadable | None) -> Diff
 
 def of_refund(
     refund: Refund | None,
-    theirs: CardRefund | Unreadable | None,
+    remote: CardRefund | Unreadable | None,
     charge: Charge | None = None,
 ) -> Difference | None:
     """Where the two differ; `charge` has the intent that was refunded."""
-    kind = _kind_of_refund(refund, theirs)
+    kind = _kind_of_refund(refund, remote)
     if kind == "unknown_refund" and charge is not None:
         kind = "refund_made_there"
     if kind is None:
@@ -62,38 +62,38 @@ def of_refund(
     return Difference(
         kind,
         here=_words(refund.status, refund.external_amount, refund.currency) if refund else NOTHING,
-        there=_there(theirs),
+        there=_there(remote),
         charge_id=refund.charge_id if refund else charge.id if charge else None,
         refund_id=refund.id if refund else None,
-        external_id=theirs.id if theirs else (refund.external_refund_id or "" if refund else ""),
+        external_id=remote.id if remote else (refund.external_refund_id or "" if refund else ""),
     )
 
 
 def of_dispute(
-    charge: Charge | None, dispute: Dispute | None, theirs: CardDispute | Unreadable | None
+    charge: Charge | None, dispute: Dispute | None, remote: CardDispute | Unreadable | None
 ) -> Difference | None:
     """Where the two differ, in their state and in what the bank moved. Disputes of what is not ours
     are nobody's here.
     """
-    kind = _kind_of_dispute(charge, dispute, theirs)
+    kind = _kind_of_dispute(charge, dispute, remote)
     if kind is None:
         return None
-    there = _there(theirs)
-    if isinstance(theirs, CardDispute):
-        there = _words_of_dispute(theirs, sum(moved.amount for moved in theirs.movements))
+    there = _there(remote)
+    if isinstance(remote, CardDispute):
+        there = _words_of_dispute(remote, sum(moved.amount for moved in remote.movements))
     return Difference(
         kind,
         here=_words_of_dispute(dispute, dispute.withdrawn) if dispute else NOTHING,
         there=there,
         charge_id=dispute.charge_id if dispute else charge.id if charge else None,
-        external_id=theirs.id if theirs else dispute.external_id if dispute else "",
+        external_id=remote.id if remote else dispute.external_id if dispute else "",
     )
 
 
-def _there(theirs: Intent | CardRefund | CardDispute | Unreadable | None) -> str:
-    if isinstance(theirs, Unreadable):
-        return theirs.reason
-    return _words(theirs.status, theirs.amount, theirs.currency) if theirs else NOTHING
+def _there(remote: Intent | CardRefund | CardDispute | Unreadable | None) -> str:
+    if isinstance(remote, Unreadable):
+        return remote.reason
+    return _words(remote.status, remote.amount, remote.currency) if remote else NOTHING
 
 
 def _words_of_dispute(row: Dispute | CardDispute, withdrawn: int) -> str:
@@ -116,8 +116,8 @@ def _kind_of_charge(charge: Charge | None, intent: Intent | Unreadable | None) -
         return ("unknown_intent" if charge is None else "doubly_charged") if is_paid else None
     if intent.charge_id != str(charge.id):
         return "charge_differs"
-    said = {intent.amount, intent.amount_received if is_paid else intent.amount}
-    if said != {charge.external_amount} or intent.currency != charge.currency:
+    amounts = {intent.amount, intent.amount_received if is_paid else intent.amount}
+    if amounts != {charge.external_amount} or intent.currency != charge.currency:
         return "amount_differs"
     if charge.status in OPEN:
         return "unsettled" if _is_settled(charge, intent) else None
@@ -132,18 +132,18 @@ def _is_settled(charge: Charge, intent: Intent) -> bool:
     return intent.status in SETTLED
 
 
-def _kind_of_refund(refund: Refund | None, theirs: CardRefund | Unreadable | None) -> str | None:
-    if theirs is None:
+def _kind_of_refund(refund: Refund | None, remote: CardRefund | Unreadable | None) -> str | None:
+    if remote is None:
         return "refund_missing"
-    if isinstance(theirs, Unreadable):
+    if isinstance(remote, Unreadable):
         return "refund_unreadable"
-    is_back = theirs.may_move_money
+    is_back = remote.may_move_money
     if refund is None:
         return "unknown_refund" if is_back else None
-    if (theirs.amount, theirs.currency) != (refund.external_amount, refund.currency):
+    if (remote.amount, remote.currency) != (refund.external_amount, refund.currency):
         return "refund_amount_differs"
     if refund.status == RefundStatus.PENDING:
-        is_settled = theirs.status == "succeeded" or not is_back
+        is_settled = remote.status == "succeeded" or not is_back
         return "refund_unsettled" if is_settled else None
     if refund.status == RefundStatus.SUCCEEDED:
         return None if is_back else "refund_failed_there"
@@ -151,17 +151,17 @@ def _kind_of_refund(refund: Refund | None, theirs: CardRefund | Unreadable | Non
 
 
 def _kind_of_dispute(
-    charge: Charge | None, dispute: Dispute | None, theirs: CardDispute | Unreadable | None
+    charge: Charge | None, dispute: Dispute | None, remote: CardDispute | Unreadable | None
 ) -> str | None:
-    if isinstance(theirs, Unreadable):
+    if isinstance(remote, Unreadable):
         return "dispute_unreadable"
     if dispute is None:
-        return "dispute_unsettled" if charge and theirs else None
-    if theirs is None:
+        return "dispute_unsettled" if charge and remote else None
+    if remote is None:
         return "dispute_missing"
     here = {row.external_id: (row.amount, row.fee) for row in dispute.movements.all()}
-    there = {movement.id: (movement.amount, movement.fee) for movement in theirs.movements}
+    there = {movement.id: (movement.amount, movement.fee) for movement in remote.movements}
     if any(there.get(id_) != moved for id_, moved in here.items()):
         return "dispute_differs"
-    is_told = dispute.status == theirs.status and len(here) == len(there)
+    is_told = dispute.status == remote.status and len(here) == len(there)
     return None if is_told else "dispute_unsettled"

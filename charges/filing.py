@@ -43,7 +43,7 @@ def save(partner_id: UUID, customer_id: str, card: Card, *, now: datetime) -> Pa
 
 def make_default(saved: PaymentMethod, *, at: datetime) -> None:
     """The card is the default, unless another was chosen later than `at`."""
-    others = _theirs(saved.partner_id, saved.customer_id).exclude(id=saved.id)
+    others = _on_file(saved.partner_id, saved.customer_id).exclude(id=saved.id)
     if others.filter(is_default=True, chosen_at__gt=at).exists():
         return
     others.filter(is_default=True).update(is_default=False)
@@ -53,7 +53,7 @@ def make_default(saved: PaymentMethod, *, at: datetime) -> None:
 
 def yield_default(saved: PaymentMethod, *, now: datetime) -> None:
     """The default card leaves its place to the newest other one; without one it stays."""
-    others = _theirs(saved.partner_id, saved.customer_id).exclude(id=saved.id)
+    others = _on_file(saved.partner_id, saved.customer_id).exclude(id=saved.id)
     if saved.is_default and (newest := _newest(others, now)):
         saved.is_default, saved.chosen_at = False, None
         saved.save(update_fields=["is_default", "chosen_at"])
@@ -64,8 +64,8 @@ def fill_default(partner_id: UUID, customer_id: str, now: datetime) -> None:
     """A customer without a default card has the newest as it. That was nobody's choice: any that
     is heard of takes its place.
     """
-    theirs = _theirs(partner_id, customer_id)
-    if not theirs.filter(is_default=True).exists() and (newest := _newest(theirs, now)):
+    on_file = _on_file(partner_id, customer_id)
+    if not on_file.filter(is_default=True).exists() and (newest := _newest(on_file, now)):
         PaymentMethod.objects.filter(id=newest).update(is_default=True, chosen_at=None)
 
 
@@ -82,8 +82,8 @@ def remove(
 def remove_all(holder: ProcessorCustomer, *, by: Actor, now: datetime) -> int:
     """The Stripe customer is gone, its cards with it; returns how many there were."""
     ProcessorCustomer.objects.filter(id=holder.id).update(is_current=False)
-    theirs = Q(external_customer_id=holder.external_id)
-    return _remove(holder.partner_id, holder.customer_id, theirs, by=by, now=now)
+    of_holder = Q(external_customer_id=holder.external_id)
+    return _remove(holder.partner_id, holder.customer_id, of_holder, by=by, now=now)
 
 
 def stop_declined_card(charge: Charge, *, by: Actor, now: datetime) -> None:
@@ -126,7 +126,7 @@ def _remove(
     now: datetime,
 ) -> int:
     holders.lock(partner_id, customer_id)
-    gone = list(_theirs(partner_id, customer_id).filter(which).order_by("id").select_for_update())
+    gone = list(_on_file(partner_id, customer_id).filter(which).order_by("id").select_for_update())
     had_default = any(saved.is_default for saved in gone)
     for saved in gone:
         saved.is_default, saved.detached_at = False, now
@@ -138,7 +138,7 @@ def _remove(
     return len(gone)
 
 
-def _theirs(partner_id: UUID, customer_id: str) -> PaymentMethodQuerySet:
+def _on_file(partner_id: UUID, customer_id: str) -> PaymentMethodQuerySet:
     """The customer's cards on file."""
     return PaymentMethod.objects.on_file().filter(partner_id=partner_id, customer_id=customer_id)
 

@@ -137,18 +137,18 @@ def apply(
 
     The caller holds the locks of the installments and their orders.
     """
-    told = []
+    events_ = []
     for installment, charged in zip(installments, charges, strict=True):
         if event := _follow(installment, charged, now):
-            told.append(facts.of_installment(installment, event))
+            events_.append(facts.of_installment(installment, event))
     states.transition(installments, MOVED)
     completed = rollup.update(installments, now)
     if completed:
         shown = InstallmentOrder.objects.with_installments().in_bulk(
             [order.id for order in completed]
         )
-        told += [facts.of_order(shown[order.id], "completed") for order in completed]
-    events.publish(told, by=by, now=now)
+        events_ += [facts.of_order(shown[order.id], "completed") for order in completed]
+    events.publish(events_, by=by, now=now)
 
 
 def coverable(customer: WalletKey | None = None) -> InstallmentQuerySet:

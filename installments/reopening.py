@@ -50,8 +50,8 @@ def reopen(
     states.transition(installments, REOPENED)
     rollup.update(installments, now)
     order.refresh_from_db()
-    told = [facts.of_installment(installment, "reopened") for installment in installments]
-    events.publish(told, by=by, now=now)
+    reopened = [facts.of_installment(installment, "reopened") for installment in installments]
+    events.publish(reopened, by=by, now=now)
     changed = Changed(order, Change.REOPENED, before, _shown(order, installments))
     revisions.record([changed], reason=reason, by=by, now=now)
 

@@ -44,17 +44,17 @@ def record(changes: Sequence[Changed], *, reason: str = "", by: Actor, now: date
         return
     orders = {changed.order.id: changed.order for changed in changes}
     last = dict.fromkeys(orders, 0)
-    made = Revision.objects.filter(order__in=list(orders)).order_by()
-    last.update(made.values_list("order").annotate(Max("number")))
+    earlier = Revision.objects.filter(order__in=list(orders)).order_by()
+    last.update(earlier.values_list("order").annotate(Max("number")))
     revisions = []
     for changed in changes:
         last[changed.order.id] += 1
         revisions.append(_revision(changed, last[changed.order.id], reason, by, now))
     rows.insert(revisions)
     shown = InstallmentOrder.objects.with_installments().in_bulk(list(orders))
-    told = dict.fromkeys((changed.order.id, changed.event) for changed in changes)
+    published = dict.fromkeys((changed.order.id, changed.event) for changed in changes)
     events.publish(
-        [facts.of_order(shown[order_id], event) for order_id, event in told], by=by, now=now
+        [facts.of_order(shown[order_id], event) for order_id, event in published], by=by, now=now
     )
 
 

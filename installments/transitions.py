@@ -43,8 +43,8 @@ def activate(order: InstallmentOrder, *, is_new: bool, by: Actor, now: datetime)
         installment.next_attempt_at = now if installment.due_date <= today else installment.due_at
     rows.update(installments, ["next_attempt_at"])
     if is_new:
-        told = InstallmentOrder.objects.with_installments().get(id=order.id)
-        events.publish([facts.of_order(told, "activated")], by=by, now=now)
+        shown = InstallmentOrder.objects.with_installments().get(id=order.id)
+        events.publish([facts.of_order(shown, "activated")], by=by, now=now)
     else:
         _record(order, Change.ACTIVATED, OrderStatus.PENDING, reason="", by=by, now=now)
 
@@ -132,8 +132,8 @@ def default(orders: Sequence[InstallmentOrder], *, by: Actor, now: datetime) -> 
         raise IllegalMove(f"an order of {ids}: {OrderStatus.DEFAULTED}")
     Installment.objects.filter(order__in=ids).update(next_attempt_at=None)
     cancellation.end_unasked(ids, by=by, now=now)
-    told = defaulted.with_installments()
-    events.publish([facts.of_order(order, "defaulted") for order in told], by=by, now=now)
+    shown = defaulted.with_installments()
+    events.publish([facts.of_order(order, "defaulted") for order in shown], by=by, now=now)
 
 
 def reinstate(order: InstallmentOrder, *, reason: str, by: Actor, now: datetime) -> None:

@@ -20,8 +20,8 @@ def client_address(request: HttpRequest) -> str:
     """
     forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
     is_told = settings.PROXIES and len(forwarded) >= settings.PROXIES
-    told = forwarded[-settings.PROXIES] if is_told else ""
-    return _parse(told) or _parse(request.META.get("REMOTE_ADDR", "")) or UNKNOWN
+    forwarded_for = forwarded[-settings.PROXIES] if is_told else ""
+    return _parse(forwarded_for) or _parse(request.META.get("REMOTE_ADDR", "")) or UNKNOWN
 
 
 def client_network(request: HttpRequest) -> str:

@@ -145,14 +145,14 @@ class ApiKeyAdmin(DoorAdmin):
     def save_model(
         self, request: HttpRequest, obj: ApiKey, form: ModelForm[ApiKey], change: bool
     ) -> None:
-        made, text = services.create_api_key(
+        api_key, text = services.create_api_key(
             partner=obj.partner,
             now=timezone.now(),
             name=obj.name,
             scopes=obj.scopes,
             expires_at=obj.expires_at,
         )
-        obj.pk = made.pk
+        obj.pk = api_key.pk
         obj.refresh_from_db()
         messages.warning(request, f"Copy the key now, it is not shown again: {text}")
 

@@ -109,13 +109,13 @@ def rotate_api_key(*, api_key: ApiKey, now: datetime) -> tuple[ApiKey, str]:
         old = ApiKey.objects.select_for_update().get(id=api_key.id)
         if old.revoked_at or (old.expires_at and old.expires_at <= ends):
             raise KeyEnding
-        made, text = _new_key(
+        new_key, text = _new_key(
             old.partner, now, name=old.name, scopes=old.scopes, expires_at=old.expires_at
         )
         old.expires_at = ends
         old.save(update_fields=["expires_at"])
     access.forget_all()
-    return made, text
+    return new_key, text
 
 
 def revoke_api_key(*, api_key: ApiKey, now: datetime) -> None:

@@ -126,14 +126,14 @@ def category(row: Any) -> SafeString | None:
 
 def charge_state(charge: Charge) -> SafeString:
     """The status, what must be looked at, what went back, and the dispute if there is one."""
-    said: list[Shown] = [state_of(COLOURS)(charge)]
+    badges: list[Shown] = [state_of(COLOURS)(charge)]
     if charge.amount_refunded:
         refunded = "refunded" if charge.refund_status == "full" else "refunded in part"
-        said.append(badge(refunded, {refunded: WARNING}))
+        badges.append(badge(refunded, {refunded: WARNING}))
     if charge.dispute_status:
-        said.append(dispute(charge))
-    html = format_html_join(" ", "{}", ((badge,) for badge in said))
-    return Shown.of(html, ", ".join(badge.plain for badge in said))
+        badges.append(dispute(charge))
+    html = format_html_join(" ", "{}", ((badge,) for badge in badges))
+    return Shown.of(html, ", ".join(badge.plain for badge in badges))
 
 
 def dispute(charge: Charge) -> Shown:

@@ -70,11 +70,13 @@ class Charges(PartnerView):
         check_instruction_amounts(body["split_instructions"], body["currency"])
         is_async = "respond-async" in request.headers.get("Prefer", "").lower()
         new = services.NewCharge(idempotency_key=key, fingerprint=fingerprint(request), **body)
-        made = services.create(
+        outcome = services.create(
             partner_id=self.partner_id, new=new, is_async=is_async, by=self.actor, now=self.now
         )
-        status = 202 if made.charge.was_deferred else 201  # a replay's as the first request's
-        return created(ChargeResource.render(made.charge), is_replay=made.is_replay, status=status)
+        status = 202 if outcome.charge.was_deferred else 201  # a replay's as the first request's
+        return created(
+            ChargeResource.render(outcome.charge), is_replay=outcome.is_replay, status=status
+        )
 
 
 class ChargeDetail(PartnerView):
@@ -108,5 +110,5 @@ class ChargeTimeline(PartnerView):
     @extend_schema(operation_id="charges_timeline", summary="Why a charge is what it is")
     def get(self, request: Request, charge_id: UUID) -> Response:
         charge = get_object_or_404(Charge.objects.owned_by(self.partner_id), id=charge_id)
-        told = {"charge_id": charge.id, "status": charge.status, "entries": timeline.of(charge)}
-        return Response(TimelineResource.render(SimpleNamespace(**told)))
+        story = {"charge_id": charge.id, "status": charge.status, "entries": timeline.of(charge)}
+        return Response(TimelineResource.render(SimpleNamespace(**story)))

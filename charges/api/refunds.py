@@ -58,5 +58,5 @@ class Refunds(PartnerView):
             refund_to=RefundTo(body["refund_to"]),
             reason=body["reason"],
         )
-        made = services.refund(charge_id=charge.id, new=new, by=self.actor, now=self.now)
-        return created(RefundResource.render(made.refund), is_replay=made.is_replay)
+        outcome = services.refund(charge_id=charge.id, new=new, by=self.actor, now=self.now)
+        return created(RefundResource.render(outcome.refund), is_replay=outcome.is_replay)

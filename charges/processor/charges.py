@@ -70,15 +70,15 @@ def classify(charge: Charge, intent: Intent) -> Answer:
 
 def difference(charge: Charge, intent: Intent) -> str:
     """Where the intent contradicts the charge; empty when they agree."""
-    ours = {
+    expected = {
         "amount": money.with_code(charge.external_amount, charge.currency),
         "charge": str(charge.id),
     }
-    theirs = {"amount": money.with_code(intent.amount, intent.currency), "charge": intent.charge_id}
+    actual = {"amount": money.with_code(intent.amount, intent.currency), "charge": intent.charge_id}
     if intent.status == "succeeded":
-        ours["received"] = ours["amount"]
-        theirs["received"] = money.with_code(intent.amount_received, intent.currency)
-    return contradiction(ours, theirs)
+        expected["received"] = expected["amount"]
+        actual["received"] = money.with_code(intent.amount_received, intent.currency)
+    return contradiction(expected, actual)
 
 
 def _ask(charge: Charge, now: datetime) -> Answer:

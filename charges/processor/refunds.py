@@ -59,17 +59,17 @@ def classify(refund: Refund, card_refund: CardRefund) -> Answer:
 
 def difference(refund: Refund, card_refund: CardRefund) -> str:
     """Where the processor's refund contradicts ours; empty when they agree."""
-    ours = {
+    expected = {
         "amount": money.with_code(refund.external_amount, refund.currency),
         "refund": str(refund.id),
         "intent": refund.charge.external_charge_id,
         "id": refund.external_refund_id or card_refund.id,
     }
     is_made_there = refund.origin == Origin.PROCESSOR  # it names no refund of ours
-    theirs = {
+    actual = {
         "amount": money.with_code(card_refund.amount, card_refund.currency),
         "refund": str(refund.id) if is_made_there else card_refund.refund_id,
         "intent": card_refund.intent_id,
         "id": card_refund.id,
     }
-    return contradiction(ours, theirs)
+    return contradiction(expected, actual)

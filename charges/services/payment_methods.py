@@ -184,13 +184,13 @@ def _customer(partner_id: UUID, customer_id: str, now: datetime, *, gone: str = 
     known = holders.current(partner_id, customer_id)
     if known and known != gone:
         return known
-    made = card_gateway.create_customer(
+    customer = card_gateway.create_customer(
         partner_id=str(partner_id),
         customer_id=customer_id,
         number=holders.of(partner_id, customer_id).count() + 1,
     )
     with transaction.atomic(durable=True):
-        return holders.get_or_create(partner_id, customer_id, made, instead_of=gone, now=now)
+        return holders.get_or_create(partner_id, customer_id, customer, instead_of=gone, now=now)
 
 
 def _lease_next(now: datetime) -> PaymentMethod | None:

@@ -115,11 +115,11 @@ def _compare_refunds(
 ) -> Iterator[Difference]:
     seen: set[UUID] = set()
     for batch in _batches(card_refunds.since(since)):
-        for theirs in batch:
-            refund = _matching(theirs)
+        for remote in batch:
+            refund = _matching(remote)
             if refund:
                 seen.add(refund.id)
-            if difference := _of_refund(refund, theirs):
+            if difference := _of_refund(refund, remote):
                 yield difference
         report.refunds += len(batch)
         progress(len(batch))
@@ -133,10 +133,10 @@ def _compare_refunds(
 def _compare_disputes(since: datetime | None, report: Report) -> Iterator[Difference]:
     """What callbacks should have told us, and what Stripe does not know; few, so one by one."""
     seen: set[str] = set()
-    for theirs in disputes.since(since):
+    for remote in disputes.since(since):
         report.disputes += 1
-        seen.add(theirs.id)
-        if difference := _of_dispute(theirs.id, theirs):
+        seen.add(remote.id)
+        if difference := _of_dispute(remote.id, remote):
             yield difference
     for external_id in _disputes(since).values_list("external_id", flat=True):
         if external_id not in seen and (
@@ -145,26 +145,26 @@ def _compare_disputes(since: datetime | None, report: Report) -> Iterator[Differ
             yield difference
 
 
-def _of_dispute(external_id: str, theirs: CardDispute | Unreadable | None) -> Difference | None:
+def _of_dispute(external_id: str, remote: CardDispute | Unreadable | None) -> Difference | None:
     dispute = Dispute.objects.filter(external_id=external_id).select_related("charge").first()
     charge = dispute.charge if dispute else None
-    if isinstance(theirs, CardDispute):
-        charge = Charge.objects.filter(external_charge_id=theirs.intent_id).first()
-    return comparison.of_dispute(charge, dispute, theirs)
+    if isinstance(remote, CardDispute):
+        charge = Charge.objects.filter(external_charge_id=remote.intent_id).first()
+    return comparison.of_dispute(charge, dispute, remote)
 
 
-def _of_refund(refund: Refund | None, theirs: CardRefund | Unreadable | None) -> Difference | None:
+def _of_refund(refund: Refund | None, remote: CardRefund | Unreadable | None) -> Difference | None:
     """A refund that nobody made here is told with the charge that it is of, if that is ours."""
     charge = None
-    if refund is None and isinstance(theirs, CardRefund):
-        charge = Charge.objects.filter(external_charge_id=theirs.intent_id).first()
-    return comparison.of_refund(refund, theirs, charge)
+    if refund is None and isinstance(remote, CardRefund):
+        charge = Charge.objects.filter(external_charge_id=remote.intent_id).first()
+    return comparison.of_refund(refund, remote, charge)
 
 
-def _matching(theirs: CardRefund | Unreadable) -> Refund | None:
-    if isinstance(theirs, CardRefund):
-        return matching(theirs)
-    return Refund.objects.filter(external_refund_id=theirs.id).first()
+def _matching(remote: CardRefund | Unreadable) -> Refund | None:
+    if isinstance(remote, CardRefund):
+        return matching(remote)
+    return Refund.objects.filter(external_refund_id=remote.id).first()
 
 
 def _charges(since: datetime | None) -> QuerySet[Charge]:
@@ -239,10 +239,10 @@ def _look_again(difference: Difference, now: datetime) -> Difference | None:
     if "dispute" in difference.kind:
         return _of_dispute(difference.external_id, _dispute(difference.external_id))
     if "refund" in difference.kind:
-        theirs = _refund(difference.external_id)
+        remote = _refund(difference.external_id)
         refund = Refund.objects.filter(id=difference.refund_id or UUID(int=0)).first()
-        refund = refund or (_matching(theirs) if theirs else None)
-        again = _of_refund(refund, theirs)
+        refund = refund or (_matching(remote) if remote else None)
+        again = _of_refund(refund, remote)
         is_under_way = refund is not None and attempts.is_under_way(refund, now)
     else:
         charge = Charge.objects.filter(id=difference.charge_id or UUID(int=0)).first()

@@ -227,25 +227,25 @@ def _evidence_about_refund(row: Refund, outcome: str) -> tuple[str, str | None]:
     """What the processor says, and the id of its refund if that is ours."""
     with answer_needed():
         try:
-            theirs = card_refunds.find(row, intent_id=row.charge.external_charge_id or "")
+            card_refund = card_refunds.find(row, intent_id=row.charge.external_charge_id or "")
         except NotUnderstood as error:
             return f"The processor's answer was not understood: {error}", None
-    if theirs is None:
+    if card_refund is None:
         if outcome == SUCCEEDED:
             raise EvidenceContradicts("there is no such refund.")
         return "There is no such refund.", None
-    _check(refund_processor.difference(row, theirs), theirs, outcome)
-    said = f"{theirs.id} is {theirs.status}: {money.with_code(theirs.amount, theirs.currency)}."
-    return said, theirs.id
+    _check(refund_processor.difference(row, card_refund), card_refund, outcome)
+    amount = money.with_code(card_refund.amount, card_refund.currency)
+    return f"{card_refund.id} is {card_refund.status}: {amount}.", card_refund.id
 
 
-def _check(differs: str, theirs: Intent | CardRefund, outcome: str) -> None:
+def _check(differs: str, remote: Intent | CardRefund, outcome: str) -> None:
     """Raises EvidenceContradicts when the processor's object is ours and says otherwise: success
     needs its success, failure that no money moves any more.
     """
-    is_agreed = theirs.status == SUCCEEDED if outcome == SUCCEEDED else not theirs.may_move_money
+    is_agreed = remote.status == SUCCEEDED if outcome == SUCCEEDED else not remote.may_move_money
     if not differs and not is_agreed:
-        raise EvidenceContradicts(f"{theirs.id} is {theirs.status}.")
+        raise EvidenceContradicts(f"{remote.id} is {remote.status}.")
 
 
 def record(

@@ -96,13 +96,13 @@ def _attempt(story: Story, row: CardAttempt) -> Entry:
     what = f"refund of {asked} to the card" if refund else f"{asked} from the card"
     codes = " / ".join(dict.fromkeys(filter(None, (row.code, row.decline_code))))
     why = f" ({codes})" if codes else ""
-    said = f": {row.message}" if row.message else ""
+    message = f": {row.message}" if row.message else ""
     then = f" Asked again at {time(row.next_attempt_at)}." if row.next_attempt_at else ""
     return Entry(
         row.started_at,
         "attempt",
-        f"Attempt {row.number}, {what}: {ANSWERS[Outcome(row.outcome)]}{why}{said}"
-        f"{'' if said.endswith('.') else '.'}{then}",
+        f"Attempt {row.number}, {what}: {ANSWERS[Outcome(row.outcome)]}{why}{message}"
+        f"{'' if message.endswith('.') else '.'}{then}",
         {
             "number": row.number,
             "outcome": row.outcome,

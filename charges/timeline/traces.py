@@ -43,9 +43,9 @@ def _line(story: Story, entry: LedgerEntry) -> dict[str, Any]:
 
 def events(story: Story) -> Iterator[Entry]:
     ids = [story.charge.id, *(row.id for row in story.refunds)]
-    told = Event.objects.filter(partner_id=story.charge.partner_id, resource_id__in=ids)
-    told = told.prefetch_related("deliveries__endpoint", "deliveries__attempts")
-    for event in told.order_by("id"):
+    published = Event.objects.filter(partner_id=story.charge.partner_id, resource_id__in=ids)
+    published = published.prefetch_related("deliveries__endpoint", "deliveries__attempts")
+    for event in published.order_by("id"):
         yield Entry(
             event.created_at,
             "event",

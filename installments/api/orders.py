@@ -76,7 +76,7 @@ class Orders(OrderView):
         key = idempotency_key(request)
         body = OrderBody.shared().run_validation(request.data)
         activate, preview_hash = body.pop("activate"), body.pop("preview_hash", None)
-        made = services.create_order(
+        outcome = services.create_order(
             partner_id=self.partner_id,
             new=new_order(body),
             idempotency_key=key,
@@ -86,7 +86,7 @@ class Orders(OrderView):
             by=self.actor,
             now=self.now,
         )
-        return created(self.shown(made.order).data, is_replay=made.is_replay)
+        return created(self.shown(outcome.order).data, is_replay=outcome.is_replay)
 
 
 class OrderPreview(OrderView):

@@ -56,7 +56,7 @@ class Swept(NamedTuple):
         return self.paid + self.processing + self.failed
 
     def plus(self, other: Swept) -> Swept:
-        return Swept(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+        return Swept(*(mine + more for mine, more in zip(self, other, strict=True)))
 
 
 def sweep(
@@ -180,8 +180,8 @@ def _get_on(as_of: AsOf, now: datetime) -> None:
 
 def _collecting(as_of: AsOf, order_id: UUID | None, by: Actor, now: datetime) -> Work:
     def collect(due: Sequence[Installment]) -> Counter[str]:
-        made = collection.collect(due, as_of=as_of, by=by, now=now)
-        counted = Counter(COUNTED_AS[ChargeStatus(charge.status)] for charge in made)
+        collected = collection.collect(due, as_of=as_of, by=by, now=now)
+        counted = Counter(COUNTED_AS[ChargeStatus(charge.status)] for charge in collected)
         if counted["processing"]:
             broker.nudge(charges.RECOVER_TASK)
         return counted

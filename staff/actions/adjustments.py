@@ -117,8 +117,8 @@ class Adjust(Action):
 
     def perform(self, row: Row, cleaned: Cleaned, *, key: str, by: Actor, now: datetime) -> Done:
         adjustment = _adjustment(cleaned, key)
-        made = services.adjust(partner_id=row.pk, adjustment=adjustment, by=by, now=now)
-        return Done(f"Ledger transaction {made} is posted.")
+        transaction_id = services.adjust(partner_id=row.pk, adjustment=adjustment, by=by, now=now)
+        return Done(f"Ledger transaction {transaction_id} is posted.")
 
 
 def _adjustment(cleaned: Cleaned, key: str) -> services.Adjustment:

@@ -81,8 +81,10 @@ class RefundCharge(ChargeAction):
         )
 
     def perform(self, row: Row, cleaned: Cleaned, *, key: str, by: Actor, now: datetime) -> Done:
-        made = services.refund(charge_id=row.pk, new=self._new(cleaned, key), by=by, now=now).refund
-        return Done(f"The refund is {made.status}.")
+        refund = services.refund(
+            charge_id=row.pk, new=self._new(cleaned, key), by=by, now=now
+        ).refund
+        return Done(f"The refund is {refund.status}.")
 
     def _new(self, cleaned: Cleaned, key: str) -> services.NewRefund:
         return services.NewRefund(

@@ -34,8 +34,8 @@ class Rotate(KeyAction):
     refusals = (services.KeyEnding,)
 
     def perform(self, row: Row, cleaned: Cleaned, *, key: str, by: Actor, now: datetime) -> Done:
-        made, text = services.rotate_api_key(api_key=row, now=now)
-        return Done(f"{made.prefix} takes over; {row.prefix} ends in 24 hours.", shown_once=text)
+        new_key, text = services.rotate_api_key(api_key=row, now=now)
+        return Done(f"{new_key.prefix} takes over; {row.prefix} ends in 24 hours.", shown_once=text)
 
 
 class Revoke(KeyAction):
