@@ -24,18 +24,45 @@ from wallets.models import Account, Kind, Wallet
 from webhooks import events
 
 DECIDED = [
-    "status", "wallet_id", "wallet_available", "wallet_amount", "external_amount", "card",
-    "attempts", "next_attempt_at", "failure_code", "failure_message", "updated_at", "decided_at",
-    "succeeded_at", "failed_at",
-]  # fmt: skip
+    "status",
+    "wallet_id",
+    "wallet_available",
+    "wallet_amount",
+    "external_amount",
+    "card",
+    "attempts",
+    "next_attempt_at",
+    "failure_code",
+    "failure_message",
+    "updated_at",
+    "decided_at",
+    "succeeded_at",
+    "failed_at",
+]
 CONCLUDED = [
-    "status", "next_attempt_at", "needs_review", "client_secret", "failure_code",
-    "failure_decline_code", "failure_advice_code", "failure_message", "retry_at", "no_retry",
-    "updated_at", "succeeded_at", "failed_at", "canceled_at",
-]  # fmt: skip
+    "status",
+    "next_attempt_at",
+    "needs_review",
+    "client_secret",
+    "failure_code",
+    "failure_decline_code",
+    "failure_advice_code",
+    "failure_message",
+    "retry_at",
+    "no_retry",
+    "updated_at",
+    "succeeded_at",
+    "failed_at",
+    "canceled_at",
+]
 AWAITING = [
-    "status", "next_attempt_at", "needs_review", "client_secret", "action_expires_at", "updated_at",
-]  # fmt: skip
+    "status",
+    "next_attempt_at",
+    "needs_review",
+    "client_secret",
+    "action_expires_at",
+    "updated_at",
+]
 
 
 def claim(

@@ -15,9 +15,12 @@ from wallets import money
 SETTLED = ("succeeded", "canceled", "requires_payment_method")
 NOTHING = "nothing"
 SAFE = {
-    "unsettled", "refund_unsettled", "refund_failed_there", "refund_made_there",
+    "unsettled",
+    "refund_unsettled",
+    "refund_failed_there",
+    "refund_made_there",
     "dispute_unsettled",
-}  # fmt: skip
+}
 """Kinds that the processor's word alone repairs."""
 
 

@@ -33,9 +33,16 @@ from wallets.models import Wallet
 from webhooks import events
 
 MOVED = [
-    "status", "attempts", "next_attempt_at", "tried_at", "charge_id", "overdue_at", "default_at",
-    "paid_at", "updated_at",
-]  # fmt: skip
+    "status",
+    "attempts",
+    "next_attempt_at",
+    "tried_at",
+    "charge_id",
+    "overdue_at",
+    "default_at",
+    "paid_at",
+    "updated_at",
+]
 
 
 COLLECTED = (OrderStatus.ACTIVE, OrderStatus.PAUSED)

@@ -106,9 +106,17 @@ class Plan:
         new = self.new
         parts = [[part.amount, part.due_date.isoformat()] for part in self.parts]
         agreed = [
-            new.customer_id, new.currency, new.timezone, new.due_hour, new.payment_method,
-            new.late_fee, new.auto_apply, self.policy, parts, self.part_shares,
-        ]  # fmt: skip
+            new.customer_id,
+            new.currency,
+            new.timezone,
+            new.due_hour,
+            new.payment_method,
+            new.late_fee,
+            new.auto_apply,
+            self.policy,
+            parts,
+            self.part_shares,
+        ]
         return hashlib.sha256(json.dumps(agreed, sort_keys=True).encode()).hexdigest()
 
 
@@ -186,9 +194,10 @@ def _by_rule(new: NewOrder, rule: Rule, today: date) -> list[Part]:
     asked, step = rule.installment_amount, card_money.step(new.currency)
     if asked is not None and abs(asked * rule.count - rest) >= rule.count * step:
         raise InvalidSchedule(
-            "installment_amount", "installment_amount_mismatch",
+            "installment_amount",
+            "installment_amount_mismatch",
             "It does not agree with the amount and the count.",
-        )  # fmt: skip
+        )
     if rule.first_due_date:
         check_due_date(rule.first_due_date, today, "first_due_date")
     amounts = schedule.amounts(rest, rule.count, rule.remainder, step)

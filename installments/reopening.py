@@ -22,9 +22,21 @@ from wallets import money
 from webhooks import events
 
 REOPENED = [
-    "due_date", "due_at", "overdue_from", "late_fee_from", "status", "attempts", "next_attempt_at",
-    "tried_at", "overdue_at", "default_at", "reminded_at", "paid_at", "charge_id", "updated_at",
-]  # fmt: skip
+    "due_date",
+    "due_at",
+    "overdue_from",
+    "late_fee_from",
+    "status",
+    "attempts",
+    "next_attempt_at",
+    "tried_at",
+    "overdue_at",
+    "default_at",
+    "reminded_at",
+    "paid_at",
+    "charge_id",
+    "updated_at",
+]
 
 
 def reopen(

@@ -16,9 +16,13 @@ from installments.models import Change, InstallmentOrder, Revision
 from webhooks import events
 
 TOLD_APART = {
-    Change.ACTIVATED, Change.PAUSED, Change.RESUMED, Change.CANCELED, Change.REINSTATED,
+    Change.ACTIVATED,
+    Change.PAUSED,
+    Change.RESUMED,
+    Change.CANCELED,
+    Change.REINSTATED,
     Change.WRITTEN_OFF,
-}  # fmt: skip
+}
 """Changes with an event of their own; of others `installment_order.revised` tells."""
 
 

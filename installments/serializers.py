@@ -36,8 +36,13 @@ MAX_COUNT = 60
 MAX_INTERVAL = 52
 MAX_GRACE_DAYS = 365
 RULE_ONLY = [
-    "frequency", "interval", "first_due_date", "down_payment", "remainder", "installment_amount",
-]  # fmt: skip
+    "frequency",
+    "interval",
+    "first_due_date",
+    "down_payment",
+    "remainder",
+    "installment_amount",
+]
 
 
 class DueDateField(serializers.DateField):

@@ -114,9 +114,14 @@ def cancel(order: InstallmentOrder, *, reason: str, by: Actor, now: datetime) ->
     """Nothing more is collected: open charges are canceled, or about to be."""
     was = OrderStatus(order.status)
     move(
-        order, OrderStatus.CANCELED, now,
-        canceled_at=now, past_due=False, default_at=None, **NOT_PAUSED,
-    )  # fmt: skip
+        order,
+        OrderStatus.CANCELED,
+        now,
+        canceled_at=now,
+        past_due=False,
+        default_at=None,
+        **NOT_PAUSED,
+    )
     _end(order, by=by, now=now)
     _record(order, Change.CANCELED, was, reason=reason, by=by, now=now)
 
@@ -158,9 +163,14 @@ def write_off(order: InstallmentOrder, *, reason: str, by: Actor, now: datetime)
     """What is unpaid is given up and never collected: open charges are canceled, or about to be."""
     was = OrderStatus(order.status)
     move(
-        order, OrderStatus.WRITTEN_OFF, now,
-        written_off_at=now, past_due=False, default_at=None, **NOT_PAUSED,
-    )  # fmt: skip
+        order,
+        OrderStatus.WRITTEN_OFF,
+        now,
+        written_off_at=now,
+        past_due=False,
+        default_at=None,
+        **NOT_PAUSED,
+    )
     _end(order, by=by, now=now)
     written_off = money.to_decimal(order.amount_written_off, order.currency)
     _record(
@@ -176,9 +186,17 @@ def write_off(order: InstallmentOrder, *, reason: str, by: Actor, now: datetime)
 
 
 RESUMED = [
-    "due_date", "due_at", "overdue_from", "late_fee_from", "reminded_at", "next_attempt_at",
-    "default_at", "attempts", "tried_at", "updated_at",
-]  # fmt: skip
+    "due_date",
+    "due_at",
+    "overdue_from",
+    "late_fee_from",
+    "reminded_at",
+    "next_attempt_at",
+    "default_at",
+    "attempts",
+    "tried_at",
+    "updated_at",
+]
 
 
 def _end(order: InstallmentOrder, *, by: Actor, now: datetime) -> None:

@@ -61,8 +61,13 @@ class KeyInline(ReadOnlyInline):
     verbose_name_plural = "API keys"
     fields = [
         column("prefix", lambda key: link("apikey", key.pk, key.prefix)),
-        "name", SCOPES, STATE, "last_used_at", "expires_at", "created_at",
-    ]  # fmt: skip
+        "name",
+        SCOPES,
+        STATE,
+        "last_used_at",
+        "expires_at",
+        "created_at",
+    ]
 
 
 @admin.register(Partner)
@@ -198,12 +203,30 @@ class QuarantinedAdmin(ReadOnlyAdmin):
     KIND = column("kind of row", lambda row: row.model, ordering="model")
     STATE = column("state", quarantine_state)
     list_display = [
-        "work", PARTNER, KIND, ROW, STATE, "failures", line("reason"), "since", "rests_until",
-    ]  # fmt: skip
+        "work",
+        PARTNER,
+        KIND,
+        ROW,
+        STATE,
+        "failures",
+        line("reason"),
+        "since",
+        "rests_until",
+    ]
     list_filter = [QuarantineState, "work", BY_PARTNER]
     search_fields = ["reason"]
     id_fields = ["id", "row_id"]
     fields = [
-        "id", "partner", "work", KIND, ROW, STATE, "failures", "reason", "since", "failed_at",
-        "rests_until", "set_aside_at",
-    ]  # fmt: skip
+        "id",
+        "partner",
+        "work",
+        KIND,
+        ROW,
+        STATE,
+        "failures",
+        "reason",
+        "since",
+        "failed_at",
+        "rests_until",
+        "set_aside_at",
+    ]

@@ -71,10 +71,16 @@ def count(
     """
     found = model._base_manager.filter(pk__in=ids).values("partner_id", row_id=F("pk"))
     values: dict[str, Any] = {
-        "work": work, "model": model._meta.model_name, "reason": reason[:300], "now": now,
-        "rows": rows.encode(found), "rests": RESTS, "tries": TRIES, "longest": LONGEST_REST,
+        "work": work,
+        "model": model._meta.model_name,
+        "reason": reason[:300],
+        "now": now,
+        "rows": rows.encode(found),
+        "rests": RESTS,
+        "tries": TRIES,
+        "longest": LONGEST_REST,
         "last_rest": LONGEST_REST if is_passing else None,
-    }  # fmt: skip
+    }
     with connection.cursor() as cursor:
         cursor.execute(COUNT, values)
 

@@ -27,8 +27,19 @@ from webhooks.egress import UrlRefused
 
 DAYS = 60
 CUSTOMERS = [
-    "ada", "ben", "chloe", "dmitri", "elif", "femi", "grace", "hugo", "ines", "jun", "kofi", "lena",
-]  # fmt: skip
+    "ada",
+    "ben",
+    "chloe",
+    "dmitri",
+    "elif",
+    "femi",
+    "grace",
+    "hugo",
+    "ines",
+    "jun",
+    "kofi",
+    "lena",
+]
 PENNILESS = ["mona", "nils", "olga"]
 SELLERS = ["seller-arts", "seller-books"]
 CARDS = ["pm_card_visa", "pm_card_mastercard", "pm_card_visa_debit"]

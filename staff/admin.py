@@ -75,8 +75,14 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     ABOUT = column("about", about)
     OUTCOME = state(OUTCOMES, "outcome")
     list_display = [
-        "created_at", line("summary", "what"), ABOUT, "actor", line("reason"), OUTCOME, PARTNER,
-    ]  # fmt: skip
+        "created_at",
+        line("summary", "what"),
+        ABOUT,
+        "actor",
+        line("reason"),
+        OUTCOME,
+        PARTNER,
+    ]
     list_filter = [BY_PARTNER, ("outcome", ChoicesCheckboxFilter), BY_PERIOD]
     search_fields = ["actor", "summary", "reason", "request_id"]
     id_fields = ["id", "token", "approval_id"]
@@ -87,13 +93,16 @@ class AuditEntryAdmin(ReadOnlyAdmin):
             "Origin",
             {
                 "fields": [
-                    "actor", "action", "request_id",
+                    "actor",
+                    "action",
+                    "request_id",
                     column("approval", lambda row: link("approval", row.approval_id)),
-                    "created_at", "ended_at",
+                    "created_at",
+                    "ended_at",
                 ]
             },
         ),
-    ]  # fmt: skip
+    ]
 
 
 @admin.register(Approval)
@@ -101,9 +110,16 @@ class ApprovalAdmin(ReadOnlyAdmin):
     OBJECT = column("about", subject)
     STATUS = state(APPROVAL_COLOURS)
     list_display = [
-        ID, line("summary", "what"), amount("amount"), STATUS, "requested_by", line("reason"),
-        "expires_at", "decided_by", PARTNER,
-    ]  # fmt: skip
+        ID,
+        line("summary", "what"),
+        amount("amount"),
+        STATUS,
+        "requested_by",
+        line("reason"),
+        "expires_at",
+        "decided_by",
+        PARTNER,
+    ]
     list_select_related = ["partner", "requested_by", "decided_by"]
     list_filter = [BY_PARTNER, BY_STATUS, BY_PERIOD]
     search_fields = ["summary", "reason", "requested_by__username"]

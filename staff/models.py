@@ -77,12 +77,14 @@ class Approval(models.Model):
 
     MOVES: ClassVar[Moves] = {
         ApprovalStatus.PENDING: [
-            ApprovalStatus.APPROVED, ApprovalStatus.REJECTED, ApprovalStatus.EXPIRED,
+            ApprovalStatus.APPROVED,
+            ApprovalStatus.REJECTED,
+            ApprovalStatus.EXPIRED,
         ],
         ApprovalStatus.APPROVED: [],
         ApprovalStatus.REJECTED: [],
         ApprovalStatus.EXPIRED: [],
-    }  # fmt: skip
+    }
     objects = ApprovalQuerySet.as_manager()
 
     class Meta:

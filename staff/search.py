@@ -16,19 +16,33 @@ from wallets.models import LedgerTransaction, Wallet
 from webhooks.models import Delivery, Event
 
 BY_ID = [
-    Charge, Refund, Dispute, InstallmentOrder, Installment, Wallet, LedgerTransaction, Event,
+    Charge,
+    Refund,
+    Dispute,
+    InstallmentOrder,
+    Installment,
+    Wallet,
+    LedgerTransaction,
+    Event,
     Delivery,
-]  # fmt: skip
-BY_STRIPE = {"pi_": (Charge, "external_charge_id"), "re_": (Refund, "external_refund_id"),
-             "du_": (Dispute, "external_id")}  # fmt: skip
+]
+BY_STRIPE = {
+    "pi_": (Charge, "external_charge_id"),
+    "re_": (Refund, "external_refund_id"),
+    "du_": (Dispute, "external_id"),
+}
 MANY = 10
 
 
 def find(request: HttpRequest, _lowered: str) -> list[SearchResult]:
     """Rows that are exactly what was typed, of lists that the person may see: index look-ups."""
     term = request.GET.get("s", "").strip()
-    return [_result(row) for model, rows in _wanted(term) if may_see(request, model)
-            for row in model._default_manager.filter(rows)[:MANY]]  # fmt: skip
+    return [
+        _result(row)
+        for model, rows in _wanted(term)
+        if may_see(request, model)
+        for row in model._default_manager.filter(rows)[:MANY]
+    ]
 
 
 def _wanted(term: str) -> Iterator[tuple[type[Model], Q]]:

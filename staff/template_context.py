@@ -74,11 +74,14 @@ def audit_entries(request: HttpRequest, row: Model) -> dict[str, Any]:
     about = AuditEntry.objects.filter(model=row._meta.label_lower, object_id=str(row.pk))
     rows = [
         [
-            entry.created_at, link("auditentry", entry.pk, entry.summary), entry.actor,
-            entry.reason, badge(entry.outcome, OUTCOMES),
+            entry.created_at,
+            link("auditentry", entry.pk, entry.summary),
+            entry.actor,
+            entry.reason,
+            badge(entry.outcome, OUTCOMES),
         ]
         for entry in about[:SHOWN]
-    ]  # fmt: skip
+    ]
     return {"headers": ["at", "what", "who", "why", "outcome"], "rows": rows}
 
 

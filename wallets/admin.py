@@ -176,9 +176,15 @@ class EntryCurrencyFilter(CurrencyFilter):
 @admin.register(LedgerEntry)
 class LedgerEntryAdmin(ReadOnlyAdmin):
     list_display = [
-        "id", POSTED_KIND, "account", WALLET, *ENTRY_AMOUNTS, TRANSACTION,
-        POSTED_FOR, POSTED_AT,
-    ]  # fmt: skip
+        "id",
+        POSTED_KIND,
+        "account",
+        WALLET,
+        *ENTRY_AMOUNTS,
+        TRANSACTION,
+        POSTED_FOR,
+        POSTED_AT,
+    ]
     list_select_related = ["transaction__partner", "wallet", "owed_by"]
     list_filter = [
         ("transaction__partner", BY_PARTNER[1]),
@@ -206,9 +212,15 @@ class EntryInline(ReadOnlyInline):
 @admin.register(LedgerTransaction)
 class LedgerTransactionAdmin(ReadOnlyAdmin):
     list_display = [
-        ID, KIND, MOVED_AMOUNT, line("description"), line("reference"), CHARGE, PARTNER,
+        ID,
+        KIND,
+        MOVED_AMOUNT,
+        line("description"),
+        line("reference"),
+        CHARGE,
+        PARTNER,
         "created_at",
-    ]  # fmt: skip
+    ]
     list_filter = [BY_PARTNER, ("kind", ChoicesCheckboxFilter), CurrencyFilter, BY_PERIOD]
     search_fields = ["reference", "description"]
     id_fields = ["id", "charge_id", "refund_id", "dispute_id"]

@@ -18,9 +18,14 @@ from partners.models import Partner
 from wallets.models import Account, Kind, LedgerEntry, LedgerTransaction, Wallet
 
 ENTRY_COLUMNS = (
-    "transaction_id", "account", "wallet_id", "owed_by_id", "amount", "balance_before",
+    "transaction_id",
+    "account",
+    "wallet_id",
+    "owed_by_id",
+    "amount",
+    "balance_before",
     "balance_after",
-)  # fmt: skip
+)
 NETTED_FROM = (Kind.CREDIT, Kind.CHARGE)
 """Facts whose money pays what its wallet owes, where the partner wants that."""
 
@@ -151,8 +156,10 @@ def _entry(transaction_id: UUID, line: Line, touched: dict[UUID, Wallet]) -> dic
         return entry | {"owed_by_id": wallet.id}
     before, wallet.balance = wallet.balance, wallet.balance + line.amount
     return entry | {
-        "wallet_id": wallet.id, "balance_before": before, "balance_after": wallet.balance,
-    }  # fmt: skip
+        "wallet_id": wallet.id,
+        "balance_before": before,
+        "balance_after": wallet.balance,
+    }
 
 
 def _nettings(postings: Sequence[Posting]) -> list[Posting]:

@@ -18,15 +18,41 @@ USUAL = 2
 UNUSUAL = {
     **dict.fromkeys(
         (
-            "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI",
-            "VND", "VUV", "XAF", "XOF", "XPF",
-            "ADP", "BEF", "BYB", "BYR", "ESP", "GRD", "ITL", "LUF", "MGF", "PTE", "TPE", "TRL",
+            "BIF",
+            "CLP",
+            "DJF",
+            "GNF",
+            "ISK",
+            "JPY",
+            "KMF",
+            "KRW",
+            "PYG",
+            "RWF",
+            "UGX",
+            "UYI",
+            "VND",
+            "VUV",
+            "XAF",
+            "XOF",
+            "XPF",
+            "ADP",
+            "BEF",
+            "BYB",
+            "BYR",
+            "ESP",
+            "GRD",
+            "ITL",
+            "LUF",
+            "MGF",
+            "PTE",
+            "TPE",
+            "TRL",
         ),
         0,
     ),
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
     **dict.fromkeys(("CLF", "UYW"), 4),
-}  # fmt: skip
+}
 """Exponents other than 2 of all codes that are or were in use (ISO 4217 tables A.1 and A.3, as in
 OpenJDK's currency.properties): what an amount was written with is known after its currency is
 gone. A test demands those of every release of the package."""

@@ -131,8 +131,15 @@ class AttemptInline(ReadOnlyInline):
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin):
     list_display = [
-        ID, EVENT, ENDPOINT, STATUS, "attempt_count", "next_attempt_at", PARTNER, "created_at",
-    ]  # fmt: skip
+        ID,
+        EVENT,
+        ENDPOINT,
+        STATUS,
+        "attempt_count",
+        "next_attempt_at",
+        PARTNER,
+        "created_at",
+    ]
     list_select_related = ["partner", "event", "endpoint"]
     list_filter = [BY_PARTNER, BY_STATUS, DeliveredEventType, BY_PERIOD]
     search_fields = ["searched_url"]
@@ -156,8 +163,12 @@ class AttemptAdmin(ReadOnlyAdmin):
     list_display = [
         "id",
         DELIVERY,
-        "number", RESULT, DURATION, line("error"), "started_at",
-    ]  # fmt: skip
+        "number",
+        RESULT,
+        DURATION,
+        line("error"),
+        "started_at",
+    ]
     list_select_related = ["delivery"]
     list_filter = [("delivery__partner", BY_PARTNER[1]), ("started_at", PeriodFilter)]
     ordering = ["-id"]
@@ -165,9 +176,13 @@ class AttemptAdmin(ReadOnlyAdmin):
     id_fields = ["delivery_id", "delivery__event_id", "delivery__endpoint_id"]
     fields = [
         DELIVERY,
-        "number", "started_at", RESULT, DURATION, "error",
+        "number",
+        "started_at",
+        RESULT,
+        DURATION,
+        "error",
         column("answer", lambda attempt: code(attempt.response_excerpt)),
-    ]  # fmt: skip
+    ]
 
 
 @admin.register(Event)
@@ -234,9 +249,20 @@ class EndpointAdmin(DoorAdmin):
     list_filter = [BY_PARTNER, StateFilter, BY_PERIOD]
     search_fields = ["searched_url", "description"]
     readonly_fields = [
-        "id", URL, OWNER, EVENT_TYPES, STATE, "failing_since", "failures", "rests_until",
-        "disabled_reason", "previous_secret_until", "deleted_at", "created_at", "updated_at",
-    ]  # fmt: skip
+        "id",
+        URL,
+        OWNER,
+        EVENT_TYPES,
+        STATE,
+        "failing_since",
+        "failures",
+        "rests_until",
+        "disabled_reason",
+        "previous_secret_until",
+        "deleted_at",
+        "created_at",
+        "updated_at",
+    ]
     fieldsets = [
         (None, {"fields": ["id", URL, OWNER, EVENT_TYPES, "description", "is_active"]}),
         (

@@ -26,9 +26,12 @@ from foundation.pages import (
 from wallets.admin import CUSTOMER
 
 CARD_STATES = {
-    "usable": SUCCESS, "expired": WARNING, "stopped": DANGER, "removed": DANGER,
+    "usable": SUCCESS,
+    "expired": WARNING,
+    "stopped": DANGER,
+    "removed": DANGER,
     "removed, to be detached": WARNING,
-}  # fmt: skip
+}
 
 
 def card_state(card: Any) -> SafeString:
@@ -52,9 +55,16 @@ class PaymentMethodAdmin(ReadOnlyAdmin):
     STATE = column("state", card_state)
     STOPPED_BY = column("stopped by", lambda card: card.stopped_code)
     list_display = [
-        CARD, EXPIRY, STATE, CUSTOMER, "is_default", "external_id", PARTNER, "created_at",
+        CARD,
+        EXPIRY,
+        STATE,
+        CUSTOMER,
+        "is_default",
+        "external_id",
+        PARTNER,
+        "created_at",
         "detached_at",
-    ]  # fmt: skip
+    ]
     list_filter = [BY_PARTNER, BY_PERIOD]
     search_fields = ["customer_id", "external_id", "external_customer_id", "last4"]
     fieldsets = [

@@ -78,19 +78,35 @@ BACK = [
 @admin.register(Charge)
 class ChargeAdmin(ReadOnlyAdmin):
     list_display = [
-        ID, amount("amount"), STATUS, METHOD, CUSTOMER, FAILURE, ORDER, PARTNER,
+        ID,
+        amount("amount"),
+        STATUS,
+        METHOD,
+        CUSTOMER,
+        FAILURE,
+        ORDER,
+        PARTNER,
         "created_at",
-    ]  # fmt: skip
+    ]
     list_filter = [
-        BY_PARTNER, BY_STATUS, ReviewFilter, CurrencyFilter, BY_AMOUNT, FailureFilter, BY_PERIOD,
+        BY_PARTNER,
+        BY_STATUS,
+        ReviewFilter,
+        CurrencyFilter,
+        BY_AMOUNT,
+        FailureFilter,
+        BY_PERIOD,
         ("succeeded_at", PeriodFilter),
-    ]  # fmt: skip
+    ]
     search_fields = ["customer_id", "external_charge_id", "description", "idempotency_key"]
     id_fields = ["id", "installment_id", "installment_order_id"]
     processor_fields = ["external_charge_id"]
     export_fields = [
-        *LEGS, amount("amount_refunded", "refunded"), "external_charge_id", "idempotency_key",
-    ]  # fmt: skip
+        *LEGS,
+        amount("amount_refunded", "refunded"),
+        "external_charge_id",
+        "idempotency_key",
+    ]
     fieldsets = [
         (None, {"fields": ["id", STATUS, CUSTOMER, "description", PARTNER]}),
         ("Timeline", {"fields": [TIMELINE]}),
@@ -99,8 +115,15 @@ class ChargeAdmin(ReadOnlyAdmin):
             "Collection",
             {
                 "fields": [
-                    FUNDED_BY, "external_charge_id", "card", "attempts", "next_attempt_at",
-                    "waiting_since", "cancel_requested_at", "needs_review", "action_expires_at",
+                    FUNDED_BY,
+                    "external_charge_id",
+                    "card",
+                    "attempts",
+                    "next_attempt_at",
+                    "waiting_since",
+                    "cancel_requested_at",
+                    "needs_review",
+                    "action_expires_at",
                 ]
             },
         ),
@@ -108,8 +131,12 @@ class ChargeAdmin(ReadOnlyAdmin):
             "Failure",
             {
                 "fields": [
-                    CATEGORY, "failure_code", "failure_decline_code", "failure_advice_code",
-                    "failure_message", FOLLOWS,
+                    CATEGORY,
+                    "failure_code",
+                    "failure_decline_code",
+                    "failure_advice_code",
+                    "failure_message",
+                    FOLLOWS,
                 ]
             },
         ),
@@ -119,12 +146,18 @@ class ChargeAdmin(ReadOnlyAdmin):
             "Origin",
             {
                 "fields": [
-                    "actor", "idempotency_key", "created_at", "updated_at", "succeeded_at",
-                    "failed_at", "canceled_at", "reopened_at",
+                    "actor",
+                    "idempotency_key",
+                    "created_at",
+                    "updated_at",
+                    "succeeded_at",
+                    "failed_at",
+                    "canceled_at",
+                    "reopened_at",
                 ]
             },
         ),
-    ]  # fmt: skip
+    ]
     change_form_datasets = [
         related(
             Refund,

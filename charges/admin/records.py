@@ -25,8 +25,14 @@ OUTCOME = state(OUTCOME_COLOURS, "outcome")
 REFUND = column("refund", lambda row: link("refund", row.refund_id))
 DURATION = column("took", lambda row: f"{row.duration_ms:,} ms", ordering="duration_ms")
 ATTEMPT_COLUMNS: list[str | Column] = [
-    "number", OUTCOME, "code", "decline_code", line("message"), DURATION, "started_at",
-]  # fmt: skip
+    "number",
+    OUTCOME,
+    "code",
+    "decline_code",
+    line("message"),
+    DURATION,
+    "started_at",
+]
 OF_PARTNER = ("charge__partner", BY_PARTNER[1])
 
 
@@ -77,12 +83,21 @@ class EventState(DropdownFilter):
 @admin.register(ProcessorEvent)
 class ProcessorEventAdmin(ReadOnlyAdmin):
     list_display = [
-        "id", "type", "object_id", CHARGE, line("outcome"), "source", "attempts", "received_at",
-    ]  # fmt: skip
+        "id",
+        "type",
+        "object_id",
+        CHARGE,
+        line("outcome"),
+        "source",
+        "attempts",
+        "received_at",
+    ]
     list_select_related = ()
     list_filter = [
-        EventState, ("source", ChoicesCheckboxFilter), ("received_at", PeriodFilter),
-    ]  # fmt: skip
+        EventState,
+        ("source", ChoicesCheckboxFilter),
+        ("received_at", PeriodFilter),
+    ]
     search_fields = ["id", "type", "object_id"]
     id_fields = ["charge_id"]
     fieldsets = [

@@ -57,10 +57,16 @@ class RefundAdmin(ReadOnlyAdmin):
         "created_at",
     ]
     list_filter = [
-        BY_PARTNER, BY_STATUS, ("refund_to", ChoicesCheckboxFilter),
-        ("origin", ChoicesCheckboxFilter), ReviewFilter, CurrencyFilter,
-        BY_AMOUNT, BY_PERIOD, ("succeeded_at", BY_PERIOD[1]),
-    ]  # fmt: skip
+        BY_PARTNER,
+        BY_STATUS,
+        ("refund_to", ChoicesCheckboxFilter),
+        ("origin", ChoicesCheckboxFilter),
+        ReviewFilter,
+        CurrencyFilter,
+        BY_AMOUNT,
+        BY_PERIOD,
+        ("succeeded_at", BY_PERIOD[1]),
+    ]
     processor_fields = ["external_refund_id", "charge__external_charge_id"]
     search_fields = ["external_refund_id", "reason", "idempotency_key", "charge__customer_id"]
     id_fields = ["id", "charge_id"]
@@ -76,12 +82,16 @@ class RefundAdmin(ReadOnlyAdmin):
             "Origin",
             {
                 "fields": [
-                    "actor", "idempotency_key", "created_at", "updated_at", "succeeded_at",
+                    "actor",
+                    "idempotency_key",
+                    "created_at",
+                    "updated_at",
+                    "succeeded_at",
                     "failed_at",
                 ]
             },
         ),
-    ]  # fmt: skip
+    ]
     change_form_datasets = [
         related(
             CardAttempt,
@@ -111,9 +121,11 @@ class AnswerFilter(CaseFilter):
 DISPUTE = column("dispute", lambda row: link("dispute", row.dispute_id, row.dispute.external_id))
 OF_PARTNER = ("dispute__partner", BY_PARTNER[1])
 MOVED: list[str | Column] = [
-    "external_id", amount("amount", "taken"),
-    column("fee", lambda row: amount_text(row.fee, row.fee_currency)), "happened_at",
-]  # fmt: skip
+    "external_id",
+    amount("amount", "taken"),
+    column("fee", lambda row: amount_text(row.fee, row.fee_currency)),
+    "happened_at",
+]
 BORNE: list[str | Column] = [amount("amount"), "created_at", "reversed_at"]
 
 
@@ -143,13 +155,23 @@ class DisputeAllocationAdmin(ReadOnlyAdmin):
 class DisputeAdmin(ReadOnlyAdmin):
     STATUS = state_of(DISPUTE_COLOURS)
     list_display = [
-        "external_id", amount("amount"), STATUS, "reason", "evidence_due_at", CHARGE, PARTNER,
+        "external_id",
+        amount("amount"),
+        STATUS,
+        "reason",
+        "evidence_due_at",
+        CHARGE,
+        PARTNER,
         "opened_at",
-    ]  # fmt: skip
+    ]
     list_filter = [
-        BY_PARTNER, ("status", AllValuesCheckboxFilter), AnswerFilter, ReviewFilter, CurrencyFilter,
+        BY_PARTNER,
+        ("status", AllValuesCheckboxFilter),
+        AnswerFilter,
+        ReviewFilter,
+        CurrencyFilter,
         ("opened_at", BY_PERIOD[1]),
-    ]  # fmt: skip
+    ]
     processor_fields = ["external_id", "charge__external_charge_id"]
     search_fields = ["external_id", "charge__customer_id"]
     id_fields = ["id", "charge_id"]

@@ -102,9 +102,14 @@ def refund(*, charge_id: UUID, new: NewRefund, by: Actor, now: datetime) -> Refu
     try:
         claimed = _claim(charge_id, new, by, now)
     except (
-        IntegrityError, ChargeNotRefundable, ChargeDisputed, RefundExceedsCharge,
-        RefundAmountUnsupported, WalletRequired, CurrencyMismatch,
-    ) as refusal:  # fmt: skip
+        IntegrityError,
+        ChargeNotRefundable,
+        ChargeDisputed,
+        RefundExceedsCharge,
+        RefundAmountUnsupported,
+        WalletRequired,
+        CurrencyMismatch,
+    ) as refusal:
         return Refunded(_replay(charge_id, new, refusal, by=by, now=now), is_replay=True)
     killpoint("refund.after_claim")
     if claimed.status == RefundStatus.PENDING:

@@ -26,12 +26,22 @@ LADDERS = {
     Outcome.REFUSED_FOR_NOW: backoff.REFUSED_FOR_NOW,
 }
 RETRY_SCHEDULED = [
-    "status", "next_attempt_at", "needs_review", "external_refund_id", "key_number", "failure_code",
-    "failure_message", "updated_at",
-]  # fmt: skip
+    "status",
+    "next_attempt_at",
+    "needs_review",
+    "external_refund_id",
+    "key_number",
+    "failure_code",
+    "failure_message",
+    "updated_at",
+]
 SETTLED = [
-    *RETRY_SCHEDULED, "split_reversals", "late_fee_reversed", "succeeded_at", "failed_at",
-]  # fmt: skip
+    *RETRY_SCHEDULED,
+    "split_reversals",
+    "late_fee_reversed",
+    "succeeded_at",
+    "failed_at",
+]
 S = RefundStatus
 
 logger = structlog.get_logger(__name__)

@@ -12,17 +12,46 @@ from charges.timeline.story import Entry, Story
 
 # Facts of one moment, in the order in which they follow from each other.
 ORDER = [
-    "created", "decided", "refund.created", "attempt", "attempt.cut_off", "processor_event",
-    "resolution", "requires_action", "cancel_requested", "succeeded", "failed", "canceled",
-    "refund.succeeded", "refund.failed", "dispute.opened", "dispute.closed", "dispute.funds",
-    "dispute.allocated", "dispute.reversed", "reopened", "ledger", "shares", "event", "delivery",
-    "outlook", "next",
-]  # fmt: skip
+    "created",
+    "decided",
+    "refund.created",
+    "attempt",
+    "attempt.cut_off",
+    "processor_event",
+    "resolution",
+    "requires_action",
+    "cancel_requested",
+    "succeeded",
+    "failed",
+    "canceled",
+    "refund.succeeded",
+    "refund.failed",
+    "dispute.opened",
+    "dispute.closed",
+    "dispute.funds",
+    "dispute.allocated",
+    "dispute.reversed",
+    "reopened",
+    "ledger",
+    "shares",
+    "event",
+    "delivery",
+    "outlook",
+    "next",
+]
 PARTS = [
-    collecting.beginning, collecting.attempts, collecting.processor_events, collecting.resolutions,
-    collecting.outcome, returning.refunds, returning.disputes, returning.reopening, traces.ledger,
-    traces.events, collecting.what_comes_next,
-]  # fmt: skip
+    collecting.beginning,
+    collecting.attempts,
+    collecting.processor_events,
+    collecting.resolutions,
+    collecting.outcome,
+    returning.refunds,
+    returning.disputes,
+    returning.reopening,
+    traces.ledger,
+    traces.events,
+    collecting.what_comes_next,
+]
 
 
 def of(charge: Charge, *, names_staff: bool = False) -> list[Entry]:

@@ -190,5 +190,11 @@ OWNER = column(
     "customer", lambda installment: installment.order.customer_id, ordering="order__customer_id"
 )
 CHARGE_COLUMNS: list[str | Column] = [
-    ID, amount("amount"), CHARGE_STATUS, METHOD, "failure_code", "attempts", "created_at",
-]  # fmt: skip
+    ID,
+    amount("amount"),
+    CHARGE_STATUS,
+    METHOD,
+    "failure_code",
+    "attempts",
+    "created_at",
+]

@@ -37,9 +37,13 @@ class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at r
 class CollectionPolicyAdmin(RowAdmin):
     form = PolicyForm
     list_display = [
-        "name", PARTNER, column("tries", lambda policy: days(policy.offsets)), "grace_days",
-        "default_after_days", "updated_at",
-    ]  # fmt: skip
+        "name",
+        PARTNER,
+        column("tries", lambda policy: days(policy.offsets)),
+        "grace_days",
+        "default_after_days",
+        "updated_at",
+    ]
     list_filter = [BY_PARTNER]
     search_fields = ["name", "partner__name"]
     id_fields = ["partner_id"]
@@ -68,6 +72,12 @@ class SweepAdmin(ReadOnlyAdmin):
     ordering = ["name"]
     id_fields = []
     fields = [
-        "name", STATE, "started_at", "progressed_at", "finished_at", TOOK, "collected",
+        "name",
+        STATE,
+        "started_at",
+        "progressed_at",
+        "finished_at",
+        TOOK,
+        "collected",
         "dates_kept_at",
-    ]  # fmt: skip
+    ]

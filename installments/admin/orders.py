@@ -57,9 +57,16 @@ class InstallmentInline(ReadOnlyInline):
     model = Installment
     fields = [
         column("part", lambda row: link("installment", row.pk, row.installment_number)),
-        "due_date", amount("amount"), amount("late_fee"), INSTALLMENT_STATUS, "attempts", FAILURE,
-        FOLLOWS, CHARGE, "paid_at",
-    ]  # fmt: skip
+        "due_date",
+        amount("amount"),
+        amount("late_fee"),
+        INSTALLMENT_STATUS,
+        "attempts",
+        FAILURE,
+        FOLLOWS,
+        CHARGE,
+        "paid_at",
+    ]
     list_select_related = ["order", "charge"]
     ordering = ["installment_number"]
 
@@ -73,13 +80,23 @@ class RevisionInline(ReadOnlyInline):
 @admin.register(InstallmentOrder)
 class InstallmentOrderAdmin(ReadOnlyAdmin):
     list_display = [
-        ID, CUSTOMER, amount("amount"), amount("amount_paid", "paid"), TERMS, STATUS, PARTNER,
+        ID,
+        CUSTOMER,
+        amount("amount"),
+        amount("amount_paid", "paid"),
+        TERMS,
+        STATUS,
+        PARTNER,
         "created_at",
-    ]  # fmt: skip
+    ]
     list_filter = [
-        BY_PARTNER, BY_STATUS, ("past_due", BooleanRadioFilter), CurrencyFilter, BY_AMOUNT,
+        BY_PARTNER,
+        BY_STATUS,
+        ("past_due", BooleanRadioFilter),
+        CurrencyFilter,
+        BY_AMOUNT,
         BY_PERIOD,
-    ]  # fmt: skip
+    ]
     search_fields = ["customer_id", "description", "idempotency_key"]
     fieldsets = [
         (None, {"fields": ["id", STATUS, NEXT, CUSTOMER, "description", PARTNER]}),
@@ -88,7 +105,13 @@ class InstallmentOrderAdmin(ReadOnlyAdmin):
             "Terms",
             {
                 "fields": [
-                    TERMS, "remainder", "timezone", "due_hour", RETRIES, LATE_FEE, "auto_apply",
+                    TERMS,
+                    "remainder",
+                    "timezone",
+                    "due_hour",
+                    RETRIES,
+                    LATE_FEE,
+                    "auto_apply",
                 ]
             },
         ),
@@ -98,13 +121,20 @@ class InstallmentOrderAdmin(ReadOnlyAdmin):
             "Times",
             {
                 "fields": [
-                    "created_at", "updated_at", "activated_at", "paused_at",
-                    PAUSED_BY, "completed_at", "canceled_at", "default_at",
-                    "defaulted_at", "written_off_at",
+                    "created_at",
+                    "updated_at",
+                    "activated_at",
+                    "paused_at",
+                    PAUSED_BY,
+                    "completed_at",
+                    "canceled_at",
+                    "default_at",
+                    "defaulted_at",
+                    "written_off_at",
                 ]
             },
         ),
-    ]  # fmt: skip
+    ]
     inlines = [InstallmentInline, RevisionInline]
     change_form_datasets = [
         related(
@@ -144,14 +174,26 @@ class CollectionFilter(CaseFilter):
 @admin.register(Installment)
 class InstallmentAdmin(ReadOnlyAdmin):
     list_display = [
-        ID, OWNER, NUMBER, amount("amount"), "due_date", INSTALLMENT_STATUS, "next_attempt_at",
-        ORDER, CHARGE, PARTNER,
-    ]  # fmt: skip
+        ID,
+        OWNER,
+        NUMBER,
+        amount("amount"),
+        "due_date",
+        INSTALLMENT_STATUS,
+        "next_attempt_at",
+        ORDER,
+        CHARGE,
+        PARTNER,
+    ]
     list_select_related = ["partner", "order", "charge"]
     list_filter = [
-        BY_PARTNER, BY_STATUS, CollectionFilter, PartCurrencyFilter, ("due_date", RangeDateFilter),
+        BY_PARTNER,
+        BY_STATUS,
+        CollectionFilter,
+        PartCurrencyFilter,
+        ("due_date", RangeDateFilter),
         BY_PERIOD,
-    ]  # fmt: skip
+    ]
     ordering = ["-id"]
     search_fields = ["order__customer_id"]
     id_fields = ["id", "order_id", "charge_id"]
@@ -160,18 +202,33 @@ class InstallmentAdmin(ReadOnlyAdmin):
         ("Money", {"fields": [amount("amount"), amount("late_fee"), SHARES]}),
         (
             "Collection",
-            {"fields": ["due_date", "due_at", "attempts", FAILURE, FOLLOWS, "overdue_from",
-                        "late_fee_from", "default_at"]},
+            {
+                "fields": [
+                    "due_date",
+                    "due_at",
+                    "attempts",
+                    FAILURE,
+                    FOLLOWS,
+                    "overdue_from",
+                    "late_fee_from",
+                    "default_at",
+                ]
+            },
         ),
         (
             "Times",
             {
                 "fields": [
-                    "created_at", "updated_at", "reminded_at", "tried_at", "overdue_at", "paid_at",
+                    "created_at",
+                    "updated_at",
+                    "reminded_at",
+                    "tried_at",
+                    "overdue_at",
+                    "paid_at",
                 ]
             },
         ),
-    ]  # fmt: skip
+    ]
     change_form_datasets = [
         related(Charge, ChargeAdmin, title="Charges", columns=CHARGE_COLUMNS, rows=_charges_of),
         events_of_this(),
@@ -186,6 +243,15 @@ class RevisionAdmin(ReadOnlyAdmin):
     id_fields = ["id", "order_id"]
     ordering = ["-id"]
     fields = [
-        "id", ORDER, "number", CHANGE, BEFORE, AFTER, "reason", "actor", "request_id",
-        PARTNER, "created_at",
-    ]  # fmt: skip
+        "id",
+        ORDER,
+        "number",
+        CHANGE,
+        BEFORE,
+        AFTER,
+        "reason",
+        "actor",
+        "request_id",
+        PARTNER,
+        "created_at",
+    ]

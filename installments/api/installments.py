@@ -71,9 +71,10 @@ class InstallmentDetail(InstallmentView):
         )
 
     @extend_schema(
-        operation_id="installments_reschedule", summary="Move an unpaid part",
+        operation_id="installments_reschedule",
+        summary="Move an unpaid part",
         request=InstallmentChanges,
-    )  # fmt: skip
+    )
     def patch(self, request: Request, installment_id: UUID) -> Response:
         installment = get_object_or_404(self.rows(), id=installment_id)
         body = InstallmentChanges.shared().run_validation(request.data)
@@ -96,9 +97,10 @@ class InstallmentProcess(InstallmentView):
 
 class InstallmentReopen(InstallmentView):
     @extend_schema(
-        operation_id="installments_reopen", summary="Collect a part again whose money went back",
+        operation_id="installments_reopen",
+        summary="Collect a part again whose money went back",
         request=ReopenBody,
-    )  # fmt: skip
+    )
     def post(self, request: Request, installment_id: UUID) -> Response:
         installment = get_object_or_404(self.rows(), id=installment_id)
         body = ReopenBody.shared().run_validation(request.data)

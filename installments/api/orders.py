@@ -178,9 +178,10 @@ class OrderPause(OrderView):
 
 class OrderResume(OrderView):
     @extend_schema(
-        operation_id="orders_resume", summary="Collect again, dates kept or shifted",
+        operation_id="orders_resume",
+        summary="Collect again, dates kept or shifted",
         request=ResumeBody,
-    )  # fmt: skip
+    )
     def post(self, request: Request, order_id: UUID) -> Response:
         order = self.order(order_id)
         body = ResumeBody.shared().run_validation(request.data)
@@ -217,9 +218,10 @@ class OrderPayOff(OrderView):
 
 class OrderReinstate(OrderView):
     @extend_schema(
-        operation_id="orders_reinstate", summary="Collect a defaulted order again, arrears paid",
+        operation_id="orders_reinstate",
+        summary="Collect a defaulted order again, arrears paid",
         request=ReasonBody,
-    )  # fmt: skip
+    )
     def post(self, request: Request, order_id: UUID) -> Response:
         order = self.order(order_id)
         body = ReasonBody.shared().run_validation(request.data)
@@ -230,9 +232,10 @@ class OrderReinstate(OrderView):
 
 class OrderWriteOff(OrderView):
     @extend_schema(
-        operation_id="orders_write_off", summary="Give up what is unpaid of a past-due order",
+        operation_id="orders_write_off",
+        summary="Give up what is unpaid of a past-due order",
         request=WriteOffBody,
-    )  # fmt: skip
+    )
     def post(self, request: Request, order_id: UUID) -> Response:
         order = self.order(order_id)
         body = WriteOffBody.shared().run_validation(request.data)

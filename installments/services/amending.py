@@ -28,9 +28,19 @@ CHANGEABLE = (OrderStatus.PENDING, OrderStatus.ACTIVE, OrderStatus.PAUSED)
 TERMS_CHANGEABLE = (*CHANGEABLE, OrderStatus.DEFAULTED)
 """Another card may pay the arrears of a defaulted order."""
 RESCHEDULED = [
-    "due_date", "due_at", "overdue_from", "late_fee_from", "status", "attempts", "next_attempt_at",
-    "tried_at", "overdue_at", "default_at", "reminded_at", "updated_at",
-]  # fmt: skip
+    "due_date",
+    "due_at",
+    "overdue_from",
+    "late_fee_from",
+    "status",
+    "attempts",
+    "next_attempt_at",
+    "tried_at",
+    "overdue_at",
+    "default_at",
+    "reminded_at",
+    "updated_at",
+]
 
 
 @dataclass(frozen=True, slots=True)

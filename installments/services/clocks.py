@@ -24,9 +24,14 @@ KEPT = "kept"
 AGREED = (OrderStatus.PENDING, OrderStatus.ACTIVE, OrderStatus.PAUSED, OrderStatus.DEFAULTED)
 WRITTEN = ["due_at", "overdue_from", "late_fee_from", "next_attempt_at", "updated_at"]
 FIELDS = [
-    "order__timezone", "order__due_hour", "order__retry_policy__grace_days", "due_date",
-    "due_at", "overdue_from", "next_attempt_at",
-]  # fmt: skip
+    "order__timezone",
+    "order__due_hour",
+    "order__retry_policy__grace_days",
+    "due_date",
+    "due_at",
+    "overdue_from",
+    "next_attempt_at",
+]
 
 
 class Moments(NamedTuple):

@@ -147,9 +147,13 @@ class _Run:
 
     def _count(self, ids: set[UUID], reason: str, *, is_passing: bool) -> None:
         quarantine.count(
-            self.work.name, self.work.rows.model, ids,
-            reason=reason, is_passing=is_passing, now=self.now,
-        )  # fmt: skip
+            self.work.name,
+            self.work.rows.model,
+            ids,
+            reason=reason,
+            is_passing=is_passing,
+            now=self.now,
+        )
 
     def _be_patient(self) -> None:
         """Of this transaction."""

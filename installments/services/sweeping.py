@@ -141,8 +141,10 @@ def _stamp(started_at: datetime, **stamps: Any) -> None:
     with transaction.atomic(durable=True):
         Sweep.objects.bulk_create(
             [Sweep(name=NAME, started_at=started_at, **stamps)],
-            update_conflicts=True, unique_fields=["name"], update_fields=[*stamps],
-        )  # fmt: skip
+            update_conflicts=True,
+            unique_fields=["name"],
+            update_fields=[*stamps],
+        )
 
 
 def age(*, as_of: AsOf, by: Actor, now: datetime) -> Swept:

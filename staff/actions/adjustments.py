@@ -84,10 +84,14 @@ class Adjust(Action):
     )
     always_needs_second_person = True
     refusals = (
-        services.SameAccount, services.WalletNotFound, services.WalletCurrencyDiffers,
-        services.WalletInactive, services.InsufficientFunds, services.OwedLess,
+        services.SameAccount,
+        services.WalletNotFound,
+        services.WalletCurrencyDiffers,
+        services.WalletInactive,
+        services.InsufficientFunds,
+        services.OwedLess,
         services.ReferenceExists,
-    )  # fmt: skip
+    )
 
     def offers(self, row: Row) -> bool:
         return True

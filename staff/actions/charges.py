@@ -24,9 +24,11 @@ from wallets import money
 from wallets.models import LedgerEntry
 
 UNDECIDED = (
-    services.NothingToReview, services.ReviewInProgress, services.EvidenceContradicts,
+    services.NothingToReview,
+    services.ReviewInProgress,
+    services.EvidenceContradicts,
     services.ProcessorUnavailable,
-)  # fmt: skip
+)
 KEPT = {"status", "amount_refunded", "succeeded_at", "failed_at", "canceled_at"}
 
 
@@ -62,9 +64,13 @@ class RefundCharge(ChargeAction):
     )
     form = RefundForm
     refusals = (
-        services.ChargeNotRefundable, services.ChargeDisputed, services.RefundExceedsCharge,
-        services.RefundAmountUnsupported, services.WalletRequired, services.CurrencyMismatch,
-    )  # fmt: skip
+        services.ChargeNotRefundable,
+        services.ChargeDisputed,
+        services.RefundExceedsCharge,
+        services.RefundAmountUnsupported,
+        services.WalletRequired,
+        services.CurrencyMismatch,
+    )
 
     def offers(self, row: Row) -> bool:
         return row.status == ChargeStatus.SUCCEEDED and refundable(row) > 0

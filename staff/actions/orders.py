@@ -28,16 +28,24 @@ from wallets.models import LedgerEntry
 
 S = OrderStatus
 KEPT = {
-    "status", "next_due_date", "pause_reason", "paused_at", "amount_paid", "past_due",
+    "status",
+    "next_due_date",
+    "pause_reason",
+    "paused_at",
+    "amount_paid",
+    "past_due",
     "amount_written_off",
-}  # fmt: skip
+}
 
 
 class OrderAction(Action):
     model = InstallmentOrder
     refusals: ClassVar[tuple[type[Exception], ...]] = (
-        services.InvalidTransition, services.OrderDisputed, ProcessorUnavailable, UnknownTimeZone,
-    )  # fmt: skip
+        services.InvalidTransition,
+        services.OrderDisputed,
+        ProcessorUnavailable,
+        UnknownTimeZone,
+    )
     states: ClassVar[tuple[str, ...]]
 
     def get(self, pk: str) -> InstallmentOrder:
@@ -151,9 +159,12 @@ class WriteOff(OrderAction):
 class InstallmentAction(Action):
     model = Installment
     refusals: ClassVar[tuple[type[Exception], ...]] = (
-        services.InvalidTransition, services.ChargeInProgress, ProcessorUnavailable,
-        InvalidSchedule, UnknownTimeZone,
-    )  # fmt: skip
+        services.InvalidTransition,
+        services.ChargeInProgress,
+        ProcessorUnavailable,
+        InvalidSchedule,
+        UnknownTimeZone,
+    )
 
     def get(self, pk: str) -> Installment:
         return Installment.objects.select_related("order", "charge").get(pk=pk)
@@ -274,5 +285,12 @@ def _named(installment: Installment) -> str:
 
 
 ACTIONS = [
-    Pause(), Resume(), Cancel(), Reinstate(), WriteOff(), Collect(), Reschedule(), Reopen(),
-]  # fmt: skip
+    Pause(),
+    Resume(),
+    Cancel(),
+    Reinstate(),
+    WriteOff(),
+    Collect(),
+    Reschedule(),
+    Reopen(),
+]

@@ -41,8 +41,10 @@ class Movement(WalletAction):
     kind: ClassVar[Kind]
     verb: ClassVar[str]
     refusals = (
-        services.WalletInactive, services.InsufficientFunds, services.ReferenceExists,
-    )  # fmt: skip
+        services.WalletInactive,
+        services.InsufficientFunds,
+        services.ReferenceExists,
+    )
 
     def summary(self, row: Row, cleaned: Cleaned) -> str:
         return f"{self.title} {money.with_code(cleaned['amount'], row.currency)} {self.verb} {row}"
