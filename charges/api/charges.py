@@ -10,13 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from charges import services, timeline
+from charges.bodies import ChargeBody, check_instruction_amounts
 from charges.models import Charge, ChargeStatus
-from charges.serializers import (
-    ChargeBody,
-    ChargeResource,
-    TimelineResource,
-    check_instruction_amounts,
-)
+from charges.serializers import ChargeResource, TimelineResource
 from foundation.wire.filters import CreatedFilterSet
 from foundation.wire.schema import IDEMPOTENCY_KEY, PREFER
 from foundation.wire.serializers import NoBody

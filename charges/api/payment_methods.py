@@ -10,13 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from charges import services
+from charges.bodies import PaymentMethodBody, SetupBody
 from charges.models import PaymentMethod
-from charges.serializers import (
-    PaymentMethodBody,
-    PaymentMethodResource,
-    SetupBody,
-    SetupResource,
-)
+from charges.serializers import PaymentMethodResource, SetupResource
 from foundation.wire.serializers import IdField
 from partners.api import PartnerView
 from partners.models import Scope

@@ -8,8 +8,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from charges import services
+from charges.bodies import RefundBody
 from charges.models import Charge, Refund, RefundTo
-from charges.serializers import RefundBody, RefundResource
+from charges.serializers import RefundResource
 from foundation.wire.schema import IDEMPOTENCY_KEY
 from partners.api import (
     PartnerView,

@@ -7,7 +7,8 @@ from typing import Any
 from django.conf import settings
 
 from charges import splits
-from charges.serializers import check_instruction_amounts, shown_shares
+from charges.bodies import check_instruction_amounts
+from charges.serializers import shown_shares
 from foundation.wire.serializers import InstantField
 from installments import planning, retries, schedule
 from installments.late_fees import LateFee

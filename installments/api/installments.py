@@ -13,8 +13,9 @@ from rest_framework.response import Response
 from foundation.wire.serializers import NoBody
 from installments import services
 from installments.as_of import AsOf
+from installments.bodies import InstallmentChanges, ReopenBody
 from installments.models import Installment
-from installments.serializers import InstallmentChanges, InstallmentResource, ReopenBody
+from installments.serializers import InstallmentResource
 from partners.api import PartnerView
 from partners.models import Scope
 

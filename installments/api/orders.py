@@ -14,17 +14,13 @@ from foundation.wire.schema import IDEMPOTENCY_KEY
 from foundation.wire.serializers import NoBody, Resource
 from installments import services
 from installments.api.creating import new_order, shown
+from installments.bodies import OrderBody, OrderChanges, ReasonBody, ResumeBody, WriteOffBody
 from installments.models import InstallmentOrder, OrderStatus
 from installments.serializers import (
     InstallmentResource,
-    OrderBody,
-    OrderChanges,
     OrderResource,
     PreviewResource,
-    ReasonBody,
-    ResumeBody,
     RevisionResource,
-    WriteOffBody,
 )
 from partners.api import PartnerView, created, fingerprint, idempotency_key
 from partners.models import Scope

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rest_framework.serializers import ChoiceField, ListField
 
-from charges.serializers import PaymentMethodIdField
+from charges.bodies import PaymentMethodIdField
 from foundation.wire.serializers import (
     Body,
     CountField,
@@ -13,7 +13,7 @@ from foundation.wire.serializers import (
     MetadataField,
     TextField,
 )
-from installments.serializers import DueDateField, TimezoneField
+from installments.bodies import DueDateField, TimezoneField
 from payments_project.tests.conftest import Raw
 from wallets.fields import AmountField, CurrencyField
 from webhooks.serializers import MomentField

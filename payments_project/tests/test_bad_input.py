@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from charges.serializers import ChargeBody, PaymentMethodBody, RefundBody, SetupBody
+from charges.bodies import ChargeBody, PaymentMethodBody, RefundBody, SetupBody
 from foundation.wire.serializers import Body
-from installments.serializers import (
+from installments.bodies import (
     InstallmentChanges,
     OrderBody,
     OrderChanges,
