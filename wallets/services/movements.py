@@ -1,4 +1,4 @@
-"""Doors: wallets, credits, debits and adjustments."""
+"""Doors: wallets, credits and debits."""
 
 from __future__ import annotations
 
@@ -48,52 +48,6 @@ class InsufficientFunds(Exception):
 class ReferenceExists(Exception):
     def __init__(self, reference: str | None) -> None:
         super().__init__(f"A ledger transaction with the reference {reference!r} exists.")
-
-
-class WalletCurrencyDiffers(Exception):
-    def __init__(self, wallet: Wallet, currency: str) -> None:
-        super().__init__(
-            f"The wallet of customer {wallet.customer_id} is in {wallet.currency}, not {currency}."
-        )
-
-
-class SameAccount(Exception):
-    def __init__(self) -> None:
-        super().__init__("An adjustment moves between two accounts, of one customer at most.")
-
-
-class OwedLess(Exception):
-    """Carries minor units: what is to be paid off, and what the customer owes."""
-
-    def __init__(self, wallet: Wallet, amount: int) -> None:
-        owed = money.with_code(wallet.receivable, wallet.currency)
-        asked = money.with_code(amount, wallet.currency)
-        super().__init__(f"Customer {wallet.customer_id} owes {owed}, less than {asked}.")
-
-
-OF_CUSTOMERS = (Account.WALLET, Account.RECEIVABLE)
-"""Accounts that name a customer, by their wallet."""
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One account of an adjustment; of one OF_CUSTOMERS with the customer whose it is."""
-
-    account: Account
-    customer_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Adjustment:
-    """So much (minor units of `currency`) of one account of a partner belongs to another."""
-
-    currency: str
-    amount: int
-    source: Side
-    target: Side
-    description: str
-    idempotency_key: str
-    reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,43 +121,7 @@ def rehearse(
         with rehearsal() as (by, entries):
             _post(partner_id, movement, kind, by, now)
     except IntegrityError as error:
-        _name_reference(error, movement.reference)
-        raise
-    return entries
-
-
-def adjust(*, partner_id: UUID, adjustment: Adjustment, by: Actor, now: datetime) -> UUID:
-    """The amount is posted from one account to another, once for the key, for what no rule covers;
-    returns the ledger transaction. A wallet keeps its rules, and its partner is told of it as of
-    a credit or debit.
-
-    Raises SameAccount, WalletNotFound, WalletCurrencyDiffers, WalletInactive, InsufficientFunds,
-    OwedLess, ReferenceExists.
-    """
-    try:
-        with transaction.atomic(durable=True):
-            return _adjust(partner_id, adjustment, by, now)
-    except (IntegrityError, WalletInactive, InsufficientFunds, OwedLess) as error:
-        posted = LedgerTransaction.objects.filter(
-            partner_id=partner_id,
-            kind=Kind.ADJUSTMENT,
-            idempotency_key=adjustment.idempotency_key,
-        )
-        if done := posted.first():
-            return done.id
-        _name_reference(error, adjustment.reference)
-        raise
-
-
-def rehearse_adjustment(
-    *, partner_id: UUID, adjustment: Adjustment, now: datetime
-) -> list[LedgerEntry]:
-    """The entries that it would post now; nothing is kept. Raises what `adjust` raises."""
-    try:
-        with rehearsal() as (by, entries):
-            _adjust(partner_id, adjustment, by, now)
-    except IntegrityError as error:
-        _name_reference(error, adjustment.reference)
+        name_reference(error, movement.reference)
         raise
     return entries
 
@@ -215,11 +133,11 @@ def _move(partner_id: UUID, movement: Movement, kind: Kind, *, by: Actor, now: d
     except (IntegrityError, WalletInactive, InsufficientFunds) as error:
         if replayed := _replay(partner_id, movement, kind):
             return Moved(replayed, is_replay=True)
-        _name_reference(error, movement.reference)
+        name_reference(error, movement.reference)
         raise
 
 
-def _name_reference(error: Exception, reference: str | None) -> None:
+def name_reference(error: Exception, reference: str | None) -> None:
     """Raises ReferenceExists where that is what the database refused."""
     if violated(error) == "wallets_ledgertransaction_reference":
         raise ReferenceExists(reference) from error
@@ -234,11 +152,11 @@ def _post(
         raise WalletNotFound(movement.customer_id)
     posting = _posting(wallet, movement, kind)
     ledger.post([posting], by=by, now=now)
-    _tell(wallet, is_credit=kind == Kind.CREDIT, by=by, now=now)
+    publish_movement(wallet, is_credit=kind == Kind.CREDIT, by=by, now=now)
     return _entry(posting.id)
 
 
-def _tell(wallet: Wallet, *, is_credit: bool, by: Actor, now: datetime) -> None:
+def publish_movement(wallet: Wallet, *, is_credit: bool, by: Actor, now: datetime) -> None:
     """Money came into the posted wallet, or went out of it."""
     wallet.updated_at = now
     fact = events.Fact(
@@ -253,57 +171,7 @@ def _tell(wallet: Wallet, *, is_credit: bool, by: Actor, now: datetime) -> None:
         transaction.on_commit(lambda: wallet_credited()(customer=key, by=by, now=now), robust=True)
 
 
-def _adjust(partner_id: UUID, adjustment: Adjustment, by: Actor, now: datetime) -> UUID:
-    source, target = adjustment.source, adjustment.target
-    if source.account == target.account:
-        raise SameAccount
-    wallet = _wallet_of(partner_id, adjustment)
-    if wallet and source.account == Account.WALLET:
-        _check_debit(wallet, adjustment.amount)
-    if wallet and target.account == Account.RECEIVABLE and adjustment.amount > wallet.receivable:
-        raise OwedLess(wallet, adjustment.amount)
-    posting = Posting(
-        partner_id=partner_id,
-        kind=Kind.ADJUSTMENT,
-        currency=adjustment.currency,
-        lines=[
-            _line(source, -adjustment.amount, wallet),
-            _line(target, adjustment.amount, wallet),
-        ],
-        description=adjustment.description,
-        reference=adjustment.reference,
-        idempotency_key=adjustment.idempotency_key,
-    )
-    ledger.post([posting], by=by, now=now)
-    if wallet and Account.WALLET in (source.account, target.account):
-        _tell(wallet, is_credit=target.account == Account.WALLET, by=by, now=now)
-    return posting.id
-
-
-def _line(side: Side, amount: int, wallet: Wallet | None) -> Line:
-    return Line(side.account, amount, wallet if side.account in OF_CUSTOMERS else None)
-
-
-def _wallet_of(partner_id: UUID, adjustment: Adjustment) -> Wallet | None:
-    """The locked wallet of the customer that a side names. Raises SameAccount, WalletNotFound,
-    WalletCurrencyDiffers.
-    """
-    sides = (adjustment.source, adjustment.target)
-    named = {side.customer_id for side in sides if side.account in OF_CUSTOMERS}
-    if not named:
-        return None
-    if len(named) > 1:
-        raise SameAccount
-    (customer_id,) = named
-    wallet = ledger.lock([(partner_id, customer_id)]).get((partner_id, customer_id))
-    if wallet is None:
-        raise WalletNotFound(customer_id)
-    if wallet.currency != adjustment.currency:
-        raise WalletCurrencyDiffers(wallet, adjustment.currency)
-    return wallet
-
-
-def _check_debit(wallet: Wallet, amount: int) -> None:
+def check_debit(wallet: Wallet, amount: int) -> None:
     """Raises WalletInactive, InsufficientFunds."""
     if not wallet.is_active:
         raise WalletInactive(wallet.customer_id)
@@ -314,7 +182,7 @@ def _check_debit(wallet: Wallet, amount: int) -> None:
 def _posting(wallet: Wallet, movement: Movement, kind: Kind) -> Posting:
     amount = movement.amount
     if kind == Kind.DEBIT:
-        _check_debit(wallet, amount)
+        check_debit(wallet, amount)
         lines = [Line(Account.WALLET, -amount, wallet), Line(Account.PAYOUT, amount)]
     else:
         lines = [Line(Account.WALLET, amount, wallet), Line(Account.FUNDING, -amount)]
