@@ -14,33 +14,17 @@ from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from foundation.pages import (
-    BY_PARTNER,
-    BY_PERIOD,
-    DANGER,
-    PARTNER,
-    SUCCESS,
-    WARNING,
-    CaseFilter,
-    DoorAdmin,
-    ReadOnlyAdmin,
-    ReadOnlyInline,
-    RowAdmin,
-    badge,
-    column,
-    line,
-    link,
-)
+from foundation import pages
 from partners import access, services
 from partners.models import ALL_SCOPES, ApiKey, Partner, Quarantined, Scope, TaskLease
 
-KEY_STATES = {"live": SUCCESS, "expired": WARNING, "revoked": DANGER}
+KEY_STATES = {"live": pages.SUCCESS, "expired": pages.WARNING, "revoked": pages.DANGER}
 
 
 def key_state(key: ApiKey) -> SafeString:
     if key.revoked_at is not None:
-        return badge("revoked", KEY_STATES)
-    return badge("live" if key.is_live(timezone.now()) else "expired", KEY_STATES)
+        return pages.badge("revoked", KEY_STATES)
+    return pages.badge("live" if key.is_live(timezone.now()) else "expired", KEY_STATES)
 
 
 def scopes_of(key: ApiKey) -> str:
@@ -52,15 +36,15 @@ def limit(partner: Partner) -> str:
     return f"{own:,}" if own else f"{settings.PARTNER_REQUESTS_PER_MINUTE:,} (default)"
 
 
-SCOPES = column("scopes", scopes_of)
-STATE = column("state", key_state)
+SCOPES = pages.column("scopes", scopes_of)
+STATE = pages.column("state", key_state)
 
 
-class KeyInline(ReadOnlyInline):
+class KeyInline(pages.ReadOnlyInline):
     model = ApiKey
     verbose_name_plural = "API keys"
     fields = [
-        column("prefix", lambda key: link("apikey", key.pk, key.prefix)),
+        pages.column("prefix", lambda key: pages.link("apikey", key.pk, key.prefix)),
         "name",
         SCOPES,
         STATE,
@@ -71,16 +55,16 @@ class KeyInline(ReadOnlyInline):
 
 
 @admin.register(Partner)
-class PartnerAdmin(RowAdmin):
+class PartnerAdmin(pages.RowAdmin):
     list_display = [
         "name",
-        column("requests per minute", limit, ordering="requests_per_minute"),
-        column("live keys", lambda partner: partner.live_keys),
+        pages.column("requests per minute", limit, ordering="requests_per_minute"),
+        pages.column("live keys", lambda partner: partner.live_keys),
         "created_at",
     ]
     list_select_related = ()
     search_fields = ["name"]
-    list_filter = [BY_PERIOD]
+    list_filter = [pages.BY_PERIOD]
     fields = ["name", "requests_per_minute", "net_receivables"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Partner]:
@@ -112,7 +96,7 @@ class PartnerAdmin(RowAdmin):
         transaction.on_commit(access.forget_all, robust=True)
 
 
-class KeyState(CaseFilter):
+class KeyState(pages.CaseFilter):
     title = "state"
     parameter_name = "state"
 
@@ -132,10 +116,10 @@ class NewKey(ModelForm):  # type: ignore[type-arg]  # not generic at run time
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(DoorAdmin):
+class ApiKeyAdmin(pages.DoorAdmin):
     form = NewKey
-    list_display = ["prefix", PARTNER, "name", SCOPES, STATE, "last_used_at", "created_at"]
-    list_filter = [BY_PARTNER, KeyState, BY_PERIOD]
+    list_display = ["prefix", pages.PARTNER, "name", SCOPES, STATE, "last_used_at", "created_at"]
+    list_filter = [pages.BY_PARTNER, KeyState, pages.BY_PERIOD]
     search_fields = ["prefix", "name"]
     autocomplete_fields = ["partner"]
     fieldsets = [
@@ -163,7 +147,7 @@ class ApiKeyAdmin(DoorAdmin):
 
 
 @admin.register(TaskLease)
-class TaskLeaseAdmin(ReadOnlyAdmin):
+class TaskLeaseAdmin(pages.ReadOnlyAdmin):
     """What runs now, and what a killed worker left behind."""
 
     list_display = ["name", "started_at", "expires_at", "is_wanted"]
@@ -173,17 +157,21 @@ class TaskLeaseAdmin(ReadOnlyAdmin):
     fields = ["name", "holder", "started_at", "expires_at", "is_wanted"]
 
 
-QUARANTINE_STATES = {"works again": SUCCESS, "rests": WARNING, "set aside": DANGER}
+QUARANTINE_STATES = {
+    "works again": pages.SUCCESS,
+    "rests": pages.WARNING,
+    "set aside": pages.DANGER,
+}
 SET_ASIDE = Q(set_aside_at__isnull=False)
 
 
 def quarantine_state(row: Quarantined) -> SafeString:
     if row.set_aside_at:
-        return badge("set aside", QUARANTINE_STATES)
-    return badge("rests" if row.failures else "works again", QUARANTINE_STATES)
+        return pages.badge("set aside", QUARANTINE_STATES)
+    return pages.badge("rests" if row.failures else "works again", QUARANTINE_STATES)
 
 
-class QuarantineState(CaseFilter):
+class QuarantineState(pages.CaseFilter):
     title = "state"
     parameter_name = "state"
 
@@ -196,24 +184,24 @@ class QuarantineState(CaseFilter):
 
 
 @admin.register(Quarantined)
-class QuarantinedAdmin(ReadOnlyAdmin):
+class QuarantinedAdmin(pages.ReadOnlyAdmin):
     """Rows that sweeps leave out, and why."""
 
-    ROW = column("row", lambda row: link(row.model, row.row_id))
-    KIND = column("kind of row", lambda row: row.model, ordering="model")
-    STATE = column("state", quarantine_state)
+    ROW = pages.column("row", lambda row: pages.link(row.model, row.row_id))
+    KIND = pages.column("kind of row", lambda row: row.model, ordering="model")
+    STATE = pages.column("state", quarantine_state)
     list_display = [
         "work",
-        PARTNER,
+        pages.PARTNER,
         KIND,
         ROW,
         STATE,
         "failures",
-        line("reason"),
+        pages.line("reason"),
         "since",
         "rests_until",
     ]
-    list_filter = [QuarantineState, "work", BY_PARTNER]
+    list_filter = [QuarantineState, "work", pages.BY_PARTNER]
     search_fields = ["reason"]
     id_fields = ["id", "row_id"]
     fields = [

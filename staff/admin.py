@@ -13,24 +13,7 @@ from django.utils.safestring import SafeString
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.contrib.filters.admin import ChoicesCheckboxFilter
 
-from foundation.pages import (
-    BY_PARTNER,
-    BY_PERIOD,
-    BY_STATUS,
-    DANGER,
-    ID,
-    INFO,
-    PARTNER,
-    SUCCESS,
-    WARNING,
-    ReadOnlyAdmin,
-    code,
-    column,
-    line,
-    link,
-    related,
-    state,
-)
+from foundation import pages
 from partners.admin import PartnerAdmin
 from staff.actions import ACTIONS
 from staff.models import Approval, ApprovalStatus, AuditEntry, Outcome
@@ -39,55 +22,55 @@ from webhooks.admin import EVENT_TYPES, SHORT_URL, EndpointAdmin
 from webhooks.models import Endpoint
 
 OUTCOMES = {
-    Outcome.BEGUN.value: WARNING,
-    Outcome.DONE.value: SUCCESS,
-    Outcome.REFUSED.value: DANGER,
+    Outcome.BEGUN.value: pages.WARNING,
+    Outcome.DONE.value: pages.SUCCESS,
+    Outcome.REFUSED.value: pages.DANGER,
 }
 APPROVAL_COLOURS = {
-    ApprovalStatus.PENDING.value: INFO,
-    ApprovalStatus.APPROVED.value: SUCCESS,
-    ApprovalStatus.REJECTED.value: DANGER,
-    ApprovalStatus.EXPIRED.value: WARNING,
+    ApprovalStatus.PENDING.value: pages.INFO,
+    ApprovalStatus.APPROVED.value: pages.SUCCESS,
+    ApprovalStatus.REJECTED.value: pages.DANGER,
+    ApprovalStatus.EXPIRED.value: pages.WARNING,
 }
 
 
 def about(entry: AuditEntry) -> str | None:
     """A link to what it was done to."""
-    return link(entry.model.partition(".")[2], entry.object_id, entry.model.partition(".")[2])
+    return pages.link(entry.model.partition(".")[2], entry.object_id, entry.model.partition(".")[2])
 
 
 def subject(approval: Approval) -> str | None:
     """A link to what it is to be done to."""
     model = ACTIONS[approval.action].model._meta
-    return link(str(model.model_name), approval.object_id, model.verbose_name)
+    return pages.link(str(model.model_name), approval.object_id, model.verbose_name)
 
 
 def shown(field: str) -> Any:
     def show(row: Any) -> SafeString | None:
         value = getattr(row, field)
-        return code(json.dumps(value, indent=2, ensure_ascii=False)) if value else None
+        return pages.code(json.dumps(value, indent=2, ensure_ascii=False)) if value else None
 
-    return column(field, show)
+    return pages.column(field, show)
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(ReadOnlyAdmin):
-    ABOUT = column("about", about)
-    OUTCOME = state(OUTCOMES, "outcome")
+class AuditEntryAdmin(pages.ReadOnlyAdmin):
+    ABOUT = pages.column("about", about)
+    OUTCOME = pages.state(OUTCOMES, "outcome")
     list_display = [
         "created_at",
-        line("summary", "what"),
+        pages.line("summary", "what"),
         ABOUT,
         "actor",
-        line("reason"),
+        pages.line("reason"),
         OUTCOME,
-        PARTNER,
+        pages.PARTNER,
     ]
-    list_filter = [BY_PARTNER, ("outcome", ChoicesCheckboxFilter), BY_PERIOD]
+    list_filter = [pages.BY_PARTNER, ("outcome", ChoicesCheckboxFilter), pages.BY_PERIOD]
     search_fields = ["actor", "summary", "reason", "request_id"]
     id_fields = ["id", "token", "approval_id"]
     fieldsets = [
-        (None, {"fields": ["id", "summary", ABOUT, OUTCOME, "answer", "reason", PARTNER]}),
+        (None, {"fields": ["id", "summary", ABOUT, OUTCOME, "answer", "reason", pages.PARTNER]}),
         ("Change", {"fields": [shown("parameters"), shown("before"), shown("after")]}),
         (
             "Origin",
@@ -96,7 +79,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
                     "actor",
                     "action",
                     "request_id",
-                    column("approval", lambda row: link("approval", row.approval_id)),
+                    pages.column("approval", lambda row: pages.link("approval", row.approval_id)),
                     "created_at",
                     "ended_at",
                 ]
@@ -106,26 +89,26 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Approval)
-class ApprovalAdmin(ReadOnlyAdmin):
-    OBJECT = column("about", subject)
-    STATUS = state(APPROVAL_COLOURS)
+class ApprovalAdmin(pages.ReadOnlyAdmin):
+    OBJECT = pages.column("about", subject)
+    STATUS = pages.state(APPROVAL_COLOURS)
     list_display = [
-        ID,
-        line("summary", "what"),
+        pages.ID,
+        pages.line("summary", "what"),
         amount("amount"),
         STATUS,
         "requested_by",
-        line("reason"),
+        pages.line("reason"),
         "expires_at",
         "decided_by",
-        PARTNER,
+        pages.PARTNER,
     ]
     list_select_related = ["partner", "requested_by", "decided_by"]
-    list_filter = [BY_PARTNER, BY_STATUS, BY_PERIOD]
+    list_filter = [pages.BY_PARTNER, pages.BY_STATUS, pages.BY_PERIOD]
     search_fields = ["summary", "reason", "requested_by__username"]
     id_fields = ["id", "object_id"]
     fieldsets = [
-        (None, {"fields": ["id", "summary", OBJECT, amount("amount"), STATUS, PARTNER]}),
+        (None, {"fields": ["id", "summary", OBJECT, amount("amount"), STATUS, pages.PARTNER]}),
         (
             "Request",
             {"fields": ["requested_by", "reason", shown("parameters"), "created_at", "expires_at"]},
@@ -134,7 +117,7 @@ class ApprovalAdmin(ReadOnlyAdmin):
     ]
 
 
-class _Removable(ReadOnlyAdmin):
+class _Removable(pages.ReadOnlyAdmin):
     """Rows that a person may take away: a lost phone, a lock after wrong passwords."""
 
     id_fields = ("id",)
@@ -164,7 +147,7 @@ class FailedLoginAdmin(_Removable):
 
 
 PartnerAdmin.change_form_datasets = [
-    related(
+    pages.related(
         Endpoint,
         EndpointAdmin,
         title="Webhook endpoints",

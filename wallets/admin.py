@@ -19,45 +19,23 @@ from unfold.contrib.filters.admin import (
     TextFilter,
 )
 
-from foundation.pages import (
-    BY_PARTNER,
-    BY_PERIOD,
-    DANGER,
-    ID,
-    INFO,
-    LINE,
-    PARTNER,
-    SUCCESS,
-    WARNING,
-    Column,
-    M,
-    PeriodFilter,
-    ReadOnlyAdmin,
-    ReadOnlyInline,
-    Row,
-    badge,
-    column,
-    line,
-    link,
-    related,
-    state,
-)
+from foundation import pages
 from foundation.pages.exporting import Shown
 from wallets import money
 from wallets.models import Kind, LedgerEntry, LedgerTransaction, Wallet
 
 KIND_COLOURS = {
-    Kind.CREDIT.value: SUCCESS,
-    Kind.DEBIT.value: WARNING,
-    Kind.CHARGE.value: INFO,
-    Kind.REFUND.value: WARNING,
-    Kind.REFUND_FAILED.value: DANGER,
-    Kind.DISPUTE.value: DANGER,
-    Kind.DISPUTE_REVERSED.value: SUCCESS,
-    Kind.DISPUTE_FUNDS.value: WARNING,
-    Kind.DISPUTE_FEE.value: WARNING,
-    Kind.NETTING.value: INFO,
-    Kind.ADJUSTMENT.value: WARNING,
+    Kind.CREDIT.value: pages.SUCCESS,
+    Kind.DEBIT.value: pages.WARNING,
+    Kind.CHARGE.value: pages.INFO,
+    Kind.REFUND.value: pages.WARNING,
+    Kind.REFUND_FAILED.value: pages.DANGER,
+    Kind.DISPUTE.value: pages.DANGER,
+    Kind.DISPUTE_REVERSED.value: pages.SUCCESS,
+    Kind.DISPUTE_FUNDS.value: pages.WARNING,
+    Kind.DISPUTE_FEE.value: pages.WARNING,
+    Kind.NETTING.value: pages.INFO,
+    Kind.ADJUSTMENT.value: pages.WARNING,
 }
 BETWEEN = re.compile(r"(?<=[A-Z])(?=[0-9])")
 """Symbols that are letters stand apart from the figure (CLDR's currency spacing)."""
@@ -81,14 +59,14 @@ def amount_text(minor: int, currency: str) -> str:
     return BETWEEN.sub(" ", text)
 
 
-def amount(field: str, name: str | None = None) -> Column:
+def amount(field: str, name: str | None = None) -> pages.Column:
     """The money in `field`, in the row's currency; nothing where there is none."""
 
-    def show(row: Row) -> SafeString | None:
+    def show(row: pages.Row) -> SafeString | None:
         minor = getattr(row, field)
         return None if minor is None else _unbroken(minor, row.currency)
 
-    return column(name or field.replace("_", " "), show, ordering=field)
+    return pages.column(name or field.replace("_", " "), show, ordering=field)
 
 
 def _unbroken(minor: int, currency: str) -> SafeString:
@@ -98,33 +76,40 @@ def _unbroken(minor: int, currency: str) -> SafeString:
 
 
 def wallet_state(wallet: Wallet) -> SafeString:
-    return badge("active" if wallet.is_active else "frozen", {"active": SUCCESS, "frozen": WARNING})
+    return pages.badge(
+        "active" if wallet.is_active else "frozen",
+        {"active": pages.SUCCESS, "frozen": pages.WARNING},
+    )
 
 
-CUSTOMER = column("customer", lambda row: row.customer_id, ordering="customer_id")
-STATE = column("state", wallet_state, ordering="is_active")
-KIND = state(KIND_COLOURS, "kind")
-MOVED_AMOUNT = column("amount", lambda row: _unbroken(int(row.moved), row.currency))
-CHARGE = column("charge", lambda row: link("charge", row.charge_id))
-REFUND = column("refund", lambda row: link("refund", row.refund_id))
-DISPUTE = column("dispute", lambda row: link("dispute", row.dispute_id))
-POSTED_KIND = column("kind", lambda entry: badge(entry.transaction.kind, KIND_COLOURS))
-POSTED_AT = column("posted at", lambda entry: entry.transaction.created_at)
-POSTED_FOR = column(
+CUSTOMER = pages.column("customer", lambda row: row.customer_id, ordering="customer_id")
+STATE = pages.column("state", wallet_state, ordering="is_active")
+KIND = pages.state(KIND_COLOURS, "kind")
+MOVED_AMOUNT = pages.column("amount", lambda row: _unbroken(int(row.moved), row.currency))
+CHARGE = pages.column("charge", lambda row: pages.link("charge", row.charge_id))
+REFUND = pages.column("refund", lambda row: pages.link("refund", row.refund_id))
+DISPUTE = pages.column("dispute", lambda row: pages.link("dispute", row.dispute_id))
+POSTED_KIND = pages.column("kind", lambda entry: pages.badge(entry.transaction.kind, KIND_COLOURS))
+POSTED_AT = pages.column("posted at", lambda entry: entry.transaction.created_at)
+POSTED_FOR = pages.column(
     "partner",
-    lambda entry: link("partner", entry.transaction.partner_id, entry.transaction.partner),
+    lambda entry: pages.link("partner", entry.transaction.partner_id, entry.transaction.partner),
 )
-TRANSACTION = column("transaction", lambda entry: link("ledgertransaction", entry.transaction_id))
-DESCRIPTION = column(
-    "description", lambda entry: Truncator(entry.transaction.description).chars(LINE)
+TRANSACTION = pages.column(
+    "transaction", lambda entry: pages.link("ledgertransaction", entry.transaction_id)
 )
-WALLET = column(
+DESCRIPTION = pages.column(
+    "description", lambda entry: Truncator(entry.transaction.description).chars(pages.LINE)
+)
+WALLET = pages.column(
     "wallet",
-    lambda entry: link("wallet", entry.wallet_id, entry.wallet and entry.wallet.customer_id),
+    lambda entry: pages.link("wallet", entry.wallet_id, entry.wallet and entry.wallet.customer_id),
 )
-OWED_BY = column(
+OWED_BY = pages.column(
     "owed by",
-    lambda entry: link("wallet", entry.owed_by_id, entry.owed_by and entry.owed_by.customer_id),
+    lambda entry: pages.link(
+        "wallet", entry.owed_by_id, entry.owed_by and entry.owed_by.customer_id
+    ),
 )
 ENTRY_AMOUNTS = [amount("amount"), amount("balance_before"), amount("balance_after")]
 
@@ -136,7 +121,7 @@ class CurrencyFilter(TextFilter):
     parameter_name = "currency"
     field = "currency"
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[M]) -> QuerySet[M]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[pages.M]) -> QuerySet[pages.M]:
         if wanted := (self.value() or "").strip().upper():
             return queryset.filter(**{self.field: wanted})
         return queryset
@@ -145,7 +130,7 @@ class CurrencyFilter(TextFilter):
 class AmountFilter(RangeNumericFilter):
     """From and to, in units of each row's currency: 10 is 10.00 USD and 10 JPY."""
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[M]) -> QuerySet[M]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[pages.M]) -> QuerySet[pages.M]:
         for edge, lookup in (("from", "gte"), ("to", "lte")):
             text = (self.used_parameters.get(f"{self.parameter_name}_{edge}") or "").strip()
             if text:
@@ -174,7 +159,7 @@ class EntryCurrencyFilter(CurrencyFilter):
 
 
 @admin.register(LedgerEntry)
-class LedgerEntryAdmin(ReadOnlyAdmin):
+class LedgerEntryAdmin(pages.ReadOnlyAdmin):
     list_display = [
         "id",
         POSTED_KIND,
@@ -187,11 +172,11 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     ]
     list_select_related = ["transaction__partner", "wallet", "owed_by"]
     list_filter = [
-        ("transaction__partner", BY_PARTNER[1]),
+        ("transaction__partner", pages.BY_PARTNER[1]),
         ("account", ChoicesCheckboxFilter),
         ("transaction__kind", ChoicesCheckboxFilter),
         EntryCurrencyFilter,
-        ("transaction__created_at", PeriodFilter),
+        ("transaction__created_at", pages.PeriodFilter),
     ]
     search_fields = ["wallet__customer_id", "transaction__reference"]
     id_fields = ["transaction_id", "wallet_id", "transaction__charge_id"]
@@ -201,7 +186,7 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     ]
 
 
-class EntryInline(ReadOnlyInline):
+class EntryInline(pages.ReadOnlyInline):
     model = LedgerEntry
     verbose_name_plural = "entries (they sum to zero)"
     fields = ["account", WALLET, OWED_BY, *ENTRY_AMOUNTS]
@@ -210,22 +195,27 @@ class EntryInline(ReadOnlyInline):
 
 
 @admin.register(LedgerTransaction)
-class LedgerTransactionAdmin(ReadOnlyAdmin):
+class LedgerTransactionAdmin(pages.ReadOnlyAdmin):
     list_display = [
-        ID,
+        pages.ID,
         KIND,
         MOVED_AMOUNT,
-        line("description"),
-        line("reference"),
+        pages.line("description"),
+        pages.line("reference"),
         CHARGE,
-        PARTNER,
+        pages.PARTNER,
         "created_at",
     ]
-    list_filter = [BY_PARTNER, ("kind", ChoicesCheckboxFilter), CurrencyFilter, BY_PERIOD]
+    list_filter = [
+        pages.BY_PARTNER,
+        ("kind", ChoicesCheckboxFilter),
+        CurrencyFilter,
+        pages.BY_PERIOD,
+    ]
     search_fields = ["reference", "description"]
     id_fields = ["id", "charge_id", "refund_id", "dispute_id"]
     fieldsets = [
-        (None, {"fields": ["id", KIND, MOVED_AMOUNT, "description", "reference", PARTNER]}),
+        (None, {"fields": ["id", KIND, MOVED_AMOUNT, "description", "reference", pages.PARTNER]}),
         ("Belongs to", {"fields": [CHARGE, REFUND, DISPUTE]}),
         ("Origin", {"fields": ["actor", "request_id", "idempotency_key", "created_at"]}),
     ]
@@ -237,27 +227,32 @@ class LedgerTransactionAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Wallet)
-class WalletAdmin(ReadOnlyAdmin):
+class WalletAdmin(pages.ReadOnlyAdmin):
     AMOUNTS = [amount("balance"), amount("held"), amount("receivable")]
-    AVAILABLE = column("available", lambda row: _unbroken(row.available, row.currency))
-    list_display = [CUSTOMER, *AMOUNTS, AVAILABLE, STATE, PARTNER, "updated_at"]
-    list_filter = [BY_PARTNER, CurrencyFilter, ("is_active", BooleanRadioFilter), BY_PERIOD]
+    AVAILABLE = pages.column("available", lambda row: _unbroken(row.available, row.currency))
+    list_display = [CUSTOMER, *AMOUNTS, AVAILABLE, STATE, pages.PARTNER, "updated_at"]
+    list_filter = [
+        pages.BY_PARTNER,
+        CurrencyFilter,
+        ("is_active", BooleanRadioFilter),
+        pages.BY_PERIOD,
+    ]
     search_fields = ["customer_id"]
     fieldsets = [
-        (None, {"fields": ["id", CUSTOMER, STATE, PARTNER]}),
+        (None, {"fields": ["id", CUSTOMER, STATE, pages.PARTNER]}),
         ("Money", {"fields": [*AMOUNTS, AVAILABLE, "currency"]}),
         ("Times", {"fields": ["created_at", "updated_at"]}),
     ]
     # charges.admin puts the holds before it
     change_form_datasets = [
-        related(
+        pages.related(
             LedgerEntry,
             LedgerEntryAdmin,
             title="Ledger of this wallet",
             columns=["id", POSTED_KIND, *ENTRY_AMOUNTS, DESCRIPTION, TRANSACTION, POSTED_AT],
             rows=lambda wallet_id: Q(wallet_id=wallet_id),
         ),
-        related(
+        pages.related(
             LedgerEntry,
             LedgerEntryAdmin,
             title="Owed by this wallet: negative is owed, positive is owed no more",

@@ -15,56 +15,33 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from unfold.contrib.filters.admin import DropdownFilter
 
-from foundation.pages import (
-    BY_PARTNER,
-    BY_PERIOD,
-    BY_STATUS,
-    DANGER,
-    ID,
-    INFO,
-    LINE,
-    PARTNER,
-    SUCCESS,
-    WARNING,
-    CaseFilter,
-    DoorAdmin,
-    PeriodFilter,
-    ReadOnlyAdmin,
-    ReadOnlyInline,
-    badge,
-    code,
-    column,
-    line,
-    link,
-    related,
-    state,
-)
+from foundation import pages
 from webhooks import services
 from webhooks.models import Attempt, Delivery, DeliveryStatus, Endpoint, Event
 from webhooks.serializers import shown_url
 
 DELIVERY_STATES = {
-    DeliveryStatus.PENDING.value: INFO,
-    DeliveryStatus.DELIVERED.value: SUCCESS,
-    DeliveryStatus.FAILED.value: WARNING,
-    DeliveryStatus.EXHAUSTED.value: DANGER,
+    DeliveryStatus.PENDING.value: pages.INFO,
+    DeliveryStatus.DELIVERED.value: pages.SUCCESS,
+    DeliveryStatus.FAILED.value: pages.WARNING,
+    DeliveryStatus.EXHAUSTED.value: pages.DANGER,
 }
-ENDPOINT_STATES = {"active": SUCCESS, "failing": WARNING, "disabled": DANGER}
-STATUS = state(DELIVERY_STATES)
+ENDPOINT_STATES = {"active": pages.SUCCESS, "failing": pages.WARNING, "disabled": pages.DANGER}
+STATUS = pages.state(DELIVERY_STATES)
 
 
 def resource(event: Event) -> str | None:
     """A link to what the event is about: `installment_order.activated` names its model."""
     name = event.type.partition(".")[0]
-    return link(name.replace("_", ""), event.resource_id)
+    return pages.link(name.replace("_", ""), event.resource_id)
 
 
 def endpoint_state(endpoint: Endpoint) -> SafeString:
     if endpoint.deleted_at is not None:
-        return badge("deleted", ENDPOINT_STATES)
+        return pages.badge("deleted", ENDPOINT_STATES)
     if not endpoint.is_active:
-        return badge("disabled", ENDPOINT_STATES)
-    return badge("failing" if endpoint.failing_since else "active", ENDPOINT_STATES)
+        return pages.badge("disabled", ENDPOINT_STATES)
+    return pages.badge("failing" if endpoint.failing_since else "active", ENDPOINT_STATES)
 
 
 def result(attempt: Attempt) -> SafeString:
@@ -72,7 +49,7 @@ def result(attempt: Attempt) -> SafeString:
     status = attempt.response_status
     is_success = status is not None and 200 <= status < 300 and not attempt.error
     text = str(status or "no answer")
-    return badge(text, {text: SUCCESS if is_success else DANGER})
+    return pages.badge(text, {text: pages.SUCCESS if is_success else pages.DANGER})
 
 
 def searched_url(prefix: str = "") -> Case:
@@ -82,26 +59,30 @@ def searched_url(prefix: str = "") -> Case:
     return Case(When(**{f"{prefix}partner": None}, then=path), default=url)
 
 
-URL = column("URL", shown_url, ordering="url")
-SHORT_URL = column(
-    "URL", lambda endpoint: Truncator(shown_url(endpoint)).chars(LINE), ordering="url"
+URL = pages.column("URL", shown_url, ordering="url")
+SHORT_URL = pages.column(
+    "URL", lambda endpoint: Truncator(shown_url(endpoint)).chars(pages.LINE), ordering="url"
 )
-OWNER = column(
+OWNER = pages.column(
     "partner",
-    lambda endpoint: link("partner", endpoint.partner_id, endpoint.partner) or "operator",
+    lambda endpoint: pages.link("partner", endpoint.partner_id, endpoint.partner) or "operator",
     ordering="partner__name",
 )
-EVENT_TYPES = column("event types", lambda endpoint: ", ".join(endpoint.event_types) or "all")
-EVENT = column("event", lambda delivery: link("event", delivery.event_id, delivery.event))
-ENDPOINT = column(
+EVENT_TYPES = pages.column("event types", lambda endpoint: ", ".join(endpoint.event_types) or "all")
+EVENT = pages.column(
+    "event", lambda delivery: pages.link("event", delivery.event_id, delivery.event)
+)
+ENDPOINT = pages.column(
     "endpoint",
-    lambda delivery: link(
-        "endpoint", delivery.endpoint_id, Truncator(shown_url(delivery.endpoint)).chars(LINE)
+    lambda delivery: pages.link(
+        "endpoint", delivery.endpoint_id, Truncator(shown_url(delivery.endpoint)).chars(pages.LINE)
     ),
 )
-DELIVERY = column("delivery", lambda attempt: link("delivery", attempt.delivery_id))
-RESULT = column("result", result)
-DURATION = column("duration", lambda attempt: f"{attempt.duration_ms:,} ms", ordering="duration_ms")
+DELIVERY = pages.column("delivery", lambda attempt: pages.link("delivery", attempt.delivery_id))
+RESULT = pages.column("result", result)
+DURATION = pages.column(
+    "duration", lambda attempt: f"{attempt.duration_ms:,} ms", ordering="duration_ms"
+)
 
 
 class EventType(DropdownFilter):
@@ -123,29 +104,29 @@ class DeliveredEventType(EventType):
     field = "event__type"
 
 
-class AttemptInline(ReadOnlyInline):
+class AttemptInline(pages.ReadOnlyInline):
     model = Attempt
     fields = ["number", "started_at", RESULT, DURATION, "error", "response_excerpt"]
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(ReadOnlyAdmin):
+class DeliveryAdmin(pages.ReadOnlyAdmin):
     list_display = [
-        ID,
+        pages.ID,
         EVENT,
         ENDPOINT,
         STATUS,
         "attempt_count",
         "next_attempt_at",
-        PARTNER,
+        pages.PARTNER,
         "created_at",
     ]
     list_select_related = ["partner", "event", "endpoint"]
-    list_filter = [BY_PARTNER, BY_STATUS, DeliveredEventType, BY_PERIOD]
+    list_filter = [pages.BY_PARTNER, pages.BY_STATUS, DeliveredEventType, pages.BY_PERIOD]
     search_fields = ["searched_url"]
     id_fields = ["id", "event_id", "endpoint_id", "event__resource_id"]
     fieldsets = [
-        (None, {"fields": ["id", EVENT, ENDPOINT, STATUS, PARTNER]}),
+        (None, {"fields": ["id", EVENT, ENDPOINT, STATUS, pages.PARTNER]}),
         (
             "Progress",
             {"fields": ["attempt_count", "next_attempt_at", "delivered_at", "created_at"]},
@@ -159,18 +140,18 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Attempt)
-class AttemptAdmin(ReadOnlyAdmin):
+class AttemptAdmin(pages.ReadOnlyAdmin):
     list_display = [
         "id",
         DELIVERY,
         "number",
         RESULT,
         DURATION,
-        line("error"),
+        pages.line("error"),
         "started_at",
     ]
     list_select_related = ["delivery"]
-    list_filter = [("delivery__partner", BY_PARTNER[1]), ("started_at", PeriodFilter)]
+    list_filter = [("delivery__partner", pages.BY_PARTNER[1]), ("started_at", pages.PeriodFilter)]
     ordering = ["-id"]
     search_fields = ["error"]
     id_fields = ["delivery_id", "delivery__event_id", "delivery__endpoint_id"]
@@ -181,31 +162,38 @@ class AttemptAdmin(ReadOnlyAdmin):
         RESULT,
         DURATION,
         "error",
-        column("answer", lambda attempt: code(attempt.response_excerpt)),
+        pages.column("answer", lambda attempt: pages.code(attempt.response_excerpt)),
     ]
 
 
 @admin.register(Event)
-class EventAdmin(ReadOnlyAdmin):
-    RESOURCE = column("resource", resource)
-    list_display = [ID, "type", RESOURCE, "sequence", PARTNER, "created_at"]
-    list_filter = [BY_PARTNER, EventType, BY_PERIOD]
+class EventAdmin(pages.ReadOnlyAdmin):
+    RESOURCE = pages.column("resource", resource)
+    list_display = [pages.ID, "type", RESOURCE, "sequence", pages.PARTNER, "created_at"]
+    list_filter = [pages.BY_PARTNER, EventType, pages.BY_PERIOD]
     search_fields = ["request_id"]
     id_fields = ["id", "resource_id"]
     fieldsets = [
-        (None, {"fields": ["id", "type", RESOURCE, "sequence", PARTNER]}),
+        (None, {"fields": ["id", "type", RESOURCE, "sequence", pages.PARTNER]}),
         ("Origin", {"fields": ["request_id", "created_at"]}),
         (
             "Data",
-            {"fields": [column("data", lambda event: code(_indented(event.data)))]},
+            {"fields": [pages.column("data", lambda event: pages.code(_indented(event.data)))]},
         ),
     ]
     change_form_datasets = [
-        related(
+        pages.related(
             Delivery,
             DeliveryAdmin,
             title="Deliveries",
-            columns=[ID, ENDPOINT, STATUS, "attempt_count", "next_attempt_at", "delivered_at"],
+            columns=[
+                pages.ID,
+                ENDPOINT,
+                STATUS,
+                "attempt_count",
+                "next_attempt_at",
+                "delivered_at",
+            ],
             rows=lambda event_id: Q(event_id=event_id),
         )
     ]
@@ -219,7 +207,7 @@ THERE = Q(deleted_at=None)
 DISABLED_BY_US = THERE & Q(partner__isnull=False, is_active=False) & ~Q(disabled_reason="")
 
 
-class StateFilter(CaseFilter):
+class StateFilter(pages.CaseFilter):
     title = "state"
     parameter_name = "state"
 
@@ -235,18 +223,18 @@ class StateFilter(CaseFilter):
 
 
 @admin.register(Endpoint)
-class EndpointAdmin(DoorAdmin):
-    STATE = column("state", endpoint_state)
+class EndpointAdmin(pages.DoorAdmin):
+    STATE = pages.column("state", endpoint_state)
     list_display = [
         SHORT_URL,
         OWNER,
         EVENT_TYPES,
         STATE,
         "failing_since",
-        line("description"),
+        pages.line("description"),
         "created_at",
     ]
-    list_filter = [BY_PARTNER, StateFilter, BY_PERIOD]
+    list_filter = [pages.BY_PARTNER, StateFilter, pages.BY_PERIOD]
     search_fields = ["searched_url", "description"]
     readonly_fields = [
         "id",
@@ -275,11 +263,11 @@ class EndpointAdmin(DoorAdmin):
         ),
     ]
     change_form_datasets = [
-        related(
+        pages.related(
             Delivery,
             DeliveryAdmin,
             title="Latest deliveries",
-            columns=[ID, EVENT, STATUS, "attempt_count", "next_attempt_at", "created_at"],
+            columns=[pages.ID, EVENT, STATUS, "attempt_count", "next_attempt_at", "created_at"],
             rows=lambda endpoint_id: Q(endpoint_id=endpoint_id),
         )
     ]

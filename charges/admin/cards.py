@@ -11,31 +11,20 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from charges.models import PaymentMethod, ProcessorCustomer, StoppedCard
-from foundation.pages import (
-    BY_PARTNER,
-    BY_PERIOD,
-    DANGER,
-    PARTNER,
-    SUCCESS,
-    WARNING,
-    PeriodFilter,
-    ReadOnlyAdmin,
-    badge,
-    column,
-)
+from foundation import pages
 from wallets.admin import CUSTOMER
 
 CARD_STATES = {
-    "usable": SUCCESS,
-    "expired": WARNING,
-    "stopped": DANGER,
-    "removed": DANGER,
-    "removed, to be detached": WARNING,
+    "usable": pages.SUCCESS,
+    "expired": pages.WARNING,
+    "stopped": pages.DANGER,
+    "removed": pages.DANGER,
+    "removed, to be detached": pages.WARNING,
 }
 
 
 def card_state(card: Any) -> SafeString:
-    return badge(_state(card), CARD_STATES)
+    return pages.badge(_state(card), CARD_STATES)
 
 
 def _state(card: Any) -> str:
@@ -49,11 +38,11 @@ def _state(card: Any) -> str:
 
 
 @admin.register(PaymentMethod)
-class PaymentMethodAdmin(ReadOnlyAdmin):
-    CARD = column("card", str)
-    EXPIRY = column("expires", lambda card: f"{card.exp_month:02}/{card.exp_year}")
-    STATE = column("state", card_state)
-    STOPPED_BY = column("stopped by", lambda card: card.stopped_code)
+class PaymentMethodAdmin(pages.ReadOnlyAdmin):
+    CARD = pages.column("card", str)
+    EXPIRY = pages.column("expires", lambda card: f"{card.exp_month:02}/{card.exp_year}")
+    STATE = pages.column("state", card_state)
+    STOPPED_BY = pages.column("stopped by", lambda card: card.stopped_code)
     list_display = [
         CARD,
         EXPIRY,
@@ -61,16 +50,27 @@ class PaymentMethodAdmin(ReadOnlyAdmin):
         CUSTOMER,
         "is_default",
         "external_id",
-        PARTNER,
+        pages.PARTNER,
         "created_at",
         "detached_at",
     ]
-    list_filter = [BY_PARTNER, BY_PERIOD]
+    list_filter = [pages.BY_PARTNER, pages.BY_PERIOD]
     search_fields = ["customer_id", "external_id", "external_customer_id", "last4"]
     fieldsets = [
         (
             None,
-            {"fields": ["id", CARD, EXPIRY, STATE, STOPPED_BY, CUSTOMER, "is_default", PARTNER]},
+            {
+                "fields": [
+                    "id",
+                    CARD,
+                    EXPIRY,
+                    STATE,
+                    STOPPED_BY,
+                    CUSTOMER,
+                    "is_default",
+                    pages.PARTNER,
+                ]
+            },
         ),
         ("At the processor", {"fields": ["external_id", "external_customer_id"]}),
         ("Times", {"fields": ["created_at", "chosen_at", "detached_at", "next_attempt_at"]}),
@@ -87,20 +87,20 @@ class PaymentMethodAdmin(ReadOnlyAdmin):
 
 
 @admin.register(StoppedCard)
-class StoppedCardAdmin(ReadOnlyAdmin):
-    list_display = ["card", CUSTOMER, "code", PARTNER, "stopped_at"]
-    list_filter = [BY_PARTNER, ("stopped_at", PeriodFilter)]
+class StoppedCardAdmin(pages.ReadOnlyAdmin):
+    list_display = ["card", CUSTOMER, "code", pages.PARTNER, "stopped_at"]
+    list_filter = [pages.BY_PARTNER, ("stopped_at", pages.PeriodFilter)]
     search_fields = ["card", "customer_id", "code"]
     id_fields = []
     ordering = ["-id"]
-    fields = ["card", CUSTOMER, "code", PARTNER, "stopped_at"]
+    fields = ["card", CUSTOMER, "code", pages.PARTNER, "stopped_at"]
 
 
 @admin.register(ProcessorCustomer)
-class ProcessorCustomerAdmin(ReadOnlyAdmin):
-    list_display = ["external_id", CUSTOMER, "is_current", PARTNER, "created_at"]
-    list_filter = [BY_PARTNER, BY_PERIOD]
+class ProcessorCustomerAdmin(pages.ReadOnlyAdmin):
+    list_display = ["external_id", CUSTOMER, "is_current", pages.PARTNER, "created_at"]
+    list_filter = [pages.BY_PARTNER, pages.BY_PERIOD]
     search_fields = ["external_id", "customer_id"]
     id_fields = []
     ordering = ["-id"]
-    fields = ["external_id", CUSTOMER, "is_current", PARTNER, "created_at"]
+    fields = ["external_id", CUSTOMER, "is_current", pages.PARTNER, "created_at"]

@@ -8,34 +8,10 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
 from charges import timeline
-from charges.admin.columns import (
-    CATEGORY,
-    FAILURE,
-    FUNDED_BY,
-    INSTALLMENT,
-    LEGS,
-    METHOD,
-    ORDER,
-    SHARES,
-    STATUS,
-    FailureFilter,
-    ReviewFilter,
-    events_of_this,
-    ledger_of,
-)
+from charges.admin import columns
 from charges.admin.refunds import PARTS, DisputeAdmin, RefundAdmin
 from charges.models import OPEN, Charge, Dispute, Refund
-from foundation.pages import (
-    BY_PARTNER,
-    BY_PERIOD,
-    BY_STATUS,
-    ID,
-    PARTNER,
-    PeriodFilter,
-    ReadOnlyAdmin,
-    column,
-    related,
-)
+from foundation import pages
 from wallets.admin import (
     BY_AMOUNT,
     CUSTOMER,
@@ -54,7 +30,7 @@ def story(charge: Charge) -> SafeString:
 def some(name: str, field: str) -> object:
     """An amount that most charges have nothing of: left out of the page then."""
     show = amount(field)
-    return column(name, lambda row: show(row) if getattr(row, field) else None)
+    return pages.column(name, lambda row: show(row) if getattr(row, field) else None)
 
 
 def follows(charge: Charge) -> str | None:
@@ -65,8 +41,8 @@ def follows(charge: Charge) -> str | None:
     return f"{retry_at:%Y-%m-%d %H:%M:%S}" if retry_at else charge.failure["why_not"]
 
 
-TIMELINE = column("timeline", story)
-FOLLOWS = column("tried again", follows)
+TIMELINE = pages.column("timeline", story)
+FOLLOWS = pages.column("tried again", follows)
 LATE_FEE = some("late fee", "late_fee")
 BACK = [
     some("refunded, of the wallet leg", "wallet_refunded"),
@@ -76,46 +52,46 @@ BACK = [
 
 
 @admin.register(Charge)
-class ChargeAdmin(ReadOnlyAdmin):
+class ChargeAdmin(pages.ReadOnlyAdmin):
     list_display = [
-        ID,
+        pages.ID,
         amount("amount"),
-        STATUS,
-        METHOD,
+        columns.STATUS,
+        columns.METHOD,
         CUSTOMER,
-        FAILURE,
-        ORDER,
-        PARTNER,
+        columns.FAILURE,
+        columns.ORDER,
+        pages.PARTNER,
         "created_at",
     ]
     list_filter = [
-        BY_PARTNER,
-        BY_STATUS,
-        ReviewFilter,
+        pages.BY_PARTNER,
+        pages.BY_STATUS,
+        columns.ReviewFilter,
         CurrencyFilter,
         BY_AMOUNT,
-        FailureFilter,
-        BY_PERIOD,
-        ("succeeded_at", PeriodFilter),
+        columns.FailureFilter,
+        pages.BY_PERIOD,
+        ("succeeded_at", pages.PeriodFilter),
     ]
     search_fields = ["customer_id", "external_charge_id", "description", "idempotency_key"]
     id_fields = ["id", "installment_id", "installment_order_id"]
     processor_fields = ["external_charge_id"]
     export_fields = [
-        *LEGS,
+        *columns.LEGS,
         amount("amount_refunded", "refunded"),
         "external_charge_id",
         "idempotency_key",
     ]
     fieldsets = [
-        (None, {"fields": ["id", STATUS, CUSTOMER, "description", PARTNER]}),
+        (None, {"fields": ["id", columns.STATUS, CUSTOMER, "description", pages.PARTNER]}),
         ("Timeline", {"fields": [TIMELINE]}),
-        ("Money", {"fields": [amount("amount"), *LEGS, LATE_FEE, *BACK, SHARES]}),
+        ("Money", {"fields": [amount("amount"), *columns.LEGS, LATE_FEE, *BACK, columns.SHARES]}),
         (
             "Collection",
             {
                 "fields": [
-                    FUNDED_BY,
+                    columns.FUNDED_BY,
                     "external_charge_id",
                     "card",
                     "attempts",
@@ -131,7 +107,7 @@ class ChargeAdmin(ReadOnlyAdmin):
             "Failure",
             {
                 "fields": [
-                    CATEGORY,
+                    columns.CATEGORY,
                     "failure_code",
                     "failure_decline_code",
                     "failure_advice_code",
@@ -140,7 +116,7 @@ class ChargeAdmin(ReadOnlyAdmin):
                 ]
             },
         ),
-        ("Belongs to", {"fields": [ORDER, INSTALLMENT]}),
+        ("Belongs to", {"fields": [columns.ORDER, columns.INSTALLMENT]}),
         ("As asked for", {"fields": ["use_wallet", "split_instructions", "metadata"]}),
         (
             "Origin",
@@ -159,14 +135,21 @@ class ChargeAdmin(ReadOnlyAdmin):
         ),
     ]
     change_form_datasets = [
-        related(
+        pages.related(
             Refund,
             RefundAdmin,
             title="Refunds",
-            columns=[ID, amount("amount"), RefundAdmin.STATUS, *PARTS, "reason", "created_at"],
+            columns=[
+                pages.ID,
+                amount("amount"),
+                RefundAdmin.STATUS,
+                *PARTS,
+                "reason",
+                "created_at",
+            ],
             rows=lambda charge_id: Q(charge_id=charge_id),
         ),
-        related(
+        pages.related(
             Dispute,
             DisputeAdmin,
             title="Disputes",
@@ -179,8 +162,8 @@ class ChargeAdmin(ReadOnlyAdmin):
             ],
             rows=lambda charge_id: Q(charge_id=charge_id),
         ),
-        ledger_of("transaction__charge_id"),
-        events_of_this(),
+        columns.ledger_of("transaction__charge_id"),
+        columns.events_of_this(),
     ]
 
 
@@ -197,11 +180,17 @@ def _held_from(wallet_id: str) -> Q:
 
 WalletAdmin.change_form_datasets.insert(
     0,
-    related(
+    pages.related(
         Charge,
         ChargeAdmin,
         title="Held for charges under way",
-        columns=[ID, amount("wallet_amount", "held"), STATUS, ORDER, "created_at"],
+        columns=[
+            pages.ID,
+            amount("wallet_amount", "held"),
+            columns.STATUS,
+            columns.ORDER,
+            "created_at",
+        ],
         rows=_held_from,
     ),
 )

@@ -12,21 +12,7 @@ from unfold.contrib.filters.admin import TextFilter
 
 from charges import declines
 from charges.models import Charge, ChargeStatus, DisputeStatus, Outcome, RefundStatus
-from foundation.pages import (
-    DANGER,
-    ID,
-    INFO,
-    SUCCESS,
-    WARNING,
-    CaseFilter,
-    M,
-    Row,
-    badge,
-    column,
-    flagged,
-    link,
-    related,
-)
+from foundation import pages
 from foundation.pages.exporting import Shown
 from wallets.admin import (
     ENTRY_AMOUNTS,
@@ -43,51 +29,51 @@ from webhooks.admin import EventAdmin
 from webhooks.models import Event
 
 COLOURS = {
-    ChargeStatus.PENDING.value: INFO,
-    ChargeStatus.PROCESSING.value: INFO,
-    ChargeStatus.SUCCEEDED.value: SUCCESS,
-    ChargeStatus.FAILED.value: DANGER,
-    ChargeStatus.REQUIRES_ACTION.value: WARNING,
-    ChargeStatus.UNKNOWN.value: WARNING,
+    ChargeStatus.PENDING.value: pages.INFO,
+    ChargeStatus.PROCESSING.value: pages.INFO,
+    ChargeStatus.SUCCEEDED.value: pages.SUCCESS,
+    ChargeStatus.FAILED.value: pages.DANGER,
+    ChargeStatus.REQUIRES_ACTION.value: pages.WARNING,
+    ChargeStatus.UNKNOWN.value: pages.WARNING,
 }
 REFUND_COLOURS = {
-    RefundStatus.PENDING.value: INFO,
-    RefundStatus.SUCCEEDED.value: SUCCESS,
-    RefundStatus.FAILED.value: DANGER,
+    RefundStatus.PENDING.value: pages.INFO,
+    RefundStatus.SUCCEEDED.value: pages.SUCCESS,
+    RefundStatus.FAILED.value: pages.DANGER,
 }
 OUTCOME_COLOURS = {
-    Outcome.SUCCEEDED.value: SUCCESS,
-    Outcome.DECLINED.value: DANGER,
-    Outcome.REFUSED.value: DANGER,
-    Outcome.REQUIRES_ACTION.value: WARNING,
-    Outcome.REFUSED_FOR_NOW.value: WARNING,
-    Outcome.UNKNOWN.value: WARNING,
-    Outcome.NOT_UNDERSTOOD.value: DANGER,
-    Outcome.DIFFERS.value: DANGER,
+    Outcome.SUCCEEDED.value: pages.SUCCESS,
+    Outcome.DECLINED.value: pages.DANGER,
+    Outcome.REFUSED.value: pages.DANGER,
+    Outcome.REQUIRES_ACTION.value: pages.WARNING,
+    Outcome.REFUSED_FOR_NOW.value: pages.WARNING,
+    Outcome.UNKNOWN.value: pages.WARNING,
+    Outcome.NOT_UNDERSTOOD.value: pages.DANGER,
+    Outcome.DIFFERS.value: pages.DANGER,
 }
 CATEGORY_COLOURS = {
-    declines.Category.SOFT.value: WARNING,
-    declines.Category.HARD.value: DANGER,
-    declines.Category.AUTHENTICATION.value: INFO,
-    declines.Category.OURS.value: DANGER,
+    declines.Category.SOFT.value: pages.WARNING,
+    declines.Category.HARD.value: pages.DANGER,
+    declines.Category.AUTHENTICATION.value: pages.INFO,
+    declines.Category.OURS.value: pages.DANGER,
 }
 DISPUTE_COLOURS: dict[str, str] = {
-    DisputeStatus.NEEDS_RESPONSE: DANGER,
-    DisputeStatus.UNDER_REVIEW: WARNING,
-    DisputeStatus.WARNING_NEEDS_RESPONSE: WARNING,
-    DisputeStatus.WARNING_UNDER_REVIEW: INFO,
-    DisputeStatus.WON: SUCCESS,
-    DisputeStatus.LOST: DANGER,
+    DisputeStatus.NEEDS_RESPONSE: pages.DANGER,
+    DisputeStatus.UNDER_REVIEW: pages.WARNING,
+    DisputeStatus.WARNING_NEEDS_RESPONSE: pages.WARNING,
+    DisputeStatus.WARNING_UNDER_REVIEW: pages.INFO,
+    DisputeStatus.WON: pages.SUCCESS,
+    DisputeStatus.LOST: pages.DANGER,
 }
 
 
 def state_of(colours: dict[str, str]) -> Any:
     """The row's status in its colour and, when a person must look at it, that in red."""
 
-    def show(row: Row) -> SafeString:
-        return flagged(row.status, colours, "needs review" if row.needs_review else None)
+    def show(row: pages.Row) -> SafeString:
+        return pages.flagged(row.status, colours, "needs review" if row.needs_review else None)
 
-    return column("status", show, ordering="status")
+    return pages.column("status", show, ordering="status")
 
 
 def shares(row: Any) -> SafeString | None:
@@ -121,7 +107,7 @@ def paid_by(charge: Charge) -> str | None:
 def category(row: Any) -> SafeString | None:
     """What the failure means for the next try (charges.declines)."""
     failure = row.failure
-    return badge(failure["category"], CATEGORY_COLOURS) if failure else None
+    return pages.badge(failure["category"], CATEGORY_COLOURS) if failure else None
 
 
 def charge_state(charge: Charge) -> SafeString:
@@ -129,7 +115,7 @@ def charge_state(charge: Charge) -> SafeString:
     badges: list[Shown] = [state_of(COLOURS)(charge)]
     if charge.amount_refunded:
         refunded = "refunded" if charge.refund_status == "full" else "refunded in part"
-        badges.append(badge(refunded, {refunded: WARNING}))
+        badges.append(pages.badge(refunded, {refunded: pages.WARNING}))
     if charge.dispute_status:
         badges.append(dispute(charge))
     html = format_html_join(" ", "{}", ((badge,) for badge in badges))
@@ -139,7 +125,7 @@ def charge_state(charge: Charge) -> SafeString:
 def dispute(charge: Charge) -> Shown:
     status = charge.dispute_status
     text = f"dispute: {status}"
-    return badge(text, {text: DISPUTE_COLOURS.get(status, INFO)})
+    return pages.badge(text, {text: DISPUTE_COLOURS.get(status, pages.INFO)})
 
 
 def failure(charge: Charge) -> SafeString | None:
@@ -148,28 +134,34 @@ def failure(charge: Charge) -> SafeString | None:
     known = charge.failure
     if known is None:
         return None
-    return badge(code, {code: CATEGORY_COLOURS.get(str(known["category"]), INFO)})
+    return pages.badge(code, {code: CATEGORY_COLOURS.get(str(known["category"]), pages.INFO)})
 
 
-STATUS = column("status", charge_state, ordering="status")
-FAILURE = column("failure", failure, ordering="failure_code")
-METHOD = column("paid by", paid_by)
+STATUS = pages.column("status", charge_state, ordering="status")
+FAILURE = pages.column("failure", failure, ordering="failure_code")
+METHOD = pages.column("paid by", paid_by)
 LEGS = [amount("wallet_amount", "by wallet"), amount("external_amount", "by card")]
-ORDER = column("order", lambda charge: link("installmentorder", charge.installment_order_id))
-INSTALLMENT = column("installment", lambda charge: link("installment", charge.installment_id))
-FUNDED_BY = column(
-    "wallet",
-    lambda charge: link("wallet", charge.wallet_id, charge.wallet and charge.wallet.customer_id),
+ORDER = pages.column(
+    "order", lambda charge: pages.link("installmentorder", charge.installment_order_id)
 )
-SHARES = column("shares", shares)
-REVERSALS = column("given back by", reversals)
-CATEGORY = column("decline", category)
-CHARGE = column("charge", lambda row: link("charge", row.charge_id))
+INSTALLMENT = pages.column(
+    "installment", lambda charge: pages.link("installment", charge.installment_id)
+)
+FUNDED_BY = pages.column(
+    "wallet",
+    lambda charge: pages.link(
+        "wallet", charge.wallet_id, charge.wallet and charge.wallet.customer_id
+    ),
+)
+SHARES = pages.column("shares", shares)
+REVERSALS = pages.column("given back by", reversals)
+CATEGORY = pages.column("decline", category)
+CHARGE = pages.column("charge", lambda row: pages.link("charge", row.charge_id))
 
 
 def ledger_of(field: str) -> type:
     """The ledger entries whose `field` is the page's row."""
-    return related(
+    return pages.related(
         LedgerEntry,
         LedgerEntryAdmin,
         title="Ledger entries",
@@ -180,11 +172,11 @@ def ledger_of(field: str) -> type:
 
 def events_of_this() -> type:
     """The events of the page's row, whichever model it is of."""
-    return related(
+    return pages.related(
         Event,
         EventAdmin,
         title="Events",
-        columns=[ID, "type", "sequence", "request_id", "created_at"],
+        columns=[pages.ID, "type", "sequence", "request_id", "created_at"],
         rows=lambda resource_id: Q(resource_id=resource_id),
     )
 
@@ -195,7 +187,7 @@ class FailureFilter(TextFilter):
     title = "failure code"
     parameter_name = "failure"
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[M]) -> QuerySet[M]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[pages.M]) -> QuerySet[pages.M]:
         code = (self.value() or "").strip()
         if not code:
             return queryset
@@ -206,7 +198,7 @@ class FailureFilter(TextFilter):
 NEEDS_REVIEW = ~Q(needs_review="")
 
 
-class ReviewFilter(CaseFilter):
+class ReviewFilter(pages.CaseFilter):
     title = "review"
     parameter_name = "review"
 

@@ -9,38 +9,32 @@ from unfold.contrib.filters.admin import ChoicesCheckboxFilter, DropdownFilter
 
 from charges.admin.columns import CHARGE, OUTCOME_COLOURS
 from charges.models import CardAttempt, EventSync, ProcessorEvent, Resolution
-from foundation.pages import (
-    BY_PARTNER,
-    BY_PERIOD,
-    Column,
-    PeriodFilter,
-    ReadOnlyAdmin,
-    column,
-    line,
-    link,
-    state,
-)
+from foundation import pages
 
-OUTCOME = state(OUTCOME_COLOURS, "outcome")
-REFUND = column("refund", lambda row: link("refund", row.refund_id))
-DURATION = column("took", lambda row: f"{row.duration_ms:,} ms", ordering="duration_ms")
-ATTEMPT_COLUMNS: list[str | Column] = [
+OUTCOME = pages.state(OUTCOME_COLOURS, "outcome")
+REFUND = pages.column("refund", lambda row: pages.link("refund", row.refund_id))
+DURATION = pages.column("took", lambda row: f"{row.duration_ms:,} ms", ordering="duration_ms")
+ATTEMPT_COLUMNS: list[str | pages.Column] = [
     "number",
     OUTCOME,
     "code",
     "decline_code",
-    line("message"),
+    pages.line("message"),
     DURATION,
     "started_at",
 ]
-OF_PARTNER = ("charge__partner", BY_PARTNER[1])
+OF_PARTNER = ("charge__partner", pages.BY_PARTNER[1])
 
 
 @admin.register(CardAttempt)
-class CardAttemptAdmin(ReadOnlyAdmin):
+class CardAttemptAdmin(pages.ReadOnlyAdmin):
     list_display = ["id", CHARGE, REFUND, *ATTEMPT_COLUMNS]
     list_select_related = ()
-    list_filter = [OF_PARTNER, ("outcome", ChoicesCheckboxFilter), ("started_at", PeriodFilter)]
+    list_filter = [
+        OF_PARTNER,
+        ("outcome", ChoicesCheckboxFilter),
+        ("started_at", pages.PeriodFilter),
+    ]
     search_fields = ["external_id", "code", "decline_code"]
     id_fields = ["charge_id", "refund_id"]
     fieldsets = [
@@ -51,10 +45,10 @@ class CardAttemptAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Resolution)
-class ResolutionAdmin(ReadOnlyAdmin):
-    list_display = ["outcome", CHARGE, REFUND, line("reason"), "actor", "created_at"]
+class ResolutionAdmin(pages.ReadOnlyAdmin):
+    list_display = ["outcome", CHARGE, REFUND, pages.line("reason"), "actor", "created_at"]
     list_select_related = ()
-    list_filter = [OF_PARTNER, BY_PERIOD]
+    list_filter = [OF_PARTNER, pages.BY_PERIOD]
     search_fields = ["reason", "actor"]
     id_fields = ["id", "charge_id", "refund_id"]
     fieldsets = [
@@ -81,13 +75,13 @@ class EventState(DropdownFilter):
 
 
 @admin.register(ProcessorEvent)
-class ProcessorEventAdmin(ReadOnlyAdmin):
+class ProcessorEventAdmin(pages.ReadOnlyAdmin):
     list_display = [
         "id",
         "type",
         "object_id",
         CHARGE,
-        line("outcome"),
+        pages.line("outcome"),
         "source",
         "attempts",
         "received_at",
@@ -96,7 +90,7 @@ class ProcessorEventAdmin(ReadOnlyAdmin):
     list_filter = [
         EventState,
         ("source", ChoicesCheckboxFilter),
-        ("received_at", PeriodFilter),
+        ("received_at", pages.PeriodFilter),
     ]
     search_fields = ["id", "type", "object_id"]
     id_fields = ["charge_id"]
@@ -108,8 +102,8 @@ class ProcessorEventAdmin(ReadOnlyAdmin):
 
 
 @admin.register(EventSync)
-class EventSyncAdmin(ReadOnlyAdmin):
-    list_display = ["read_until", "synced_at", line("types")]
+class EventSyncAdmin(pages.ReadOnlyAdmin):
+    list_display = ["read_until", "synced_at", pages.line("types")]
     list_select_related = ()
     search_fields = ["types"]
     fieldsets = [

@@ -12,20 +12,7 @@ from django.utils.safestring import SafeString
 from charges.admin.columns import METHOD
 from charges.admin.columns import STATUS as CHARGE_STATUS
 from charges.admin.columns import failure as charge_failure
-from foundation.pages import (
-    DANGER,
-    ID,
-    INFO,
-    SUCCESS,
-    WARNING,
-    Column,
-    badge,
-    code,
-    column,
-    flagged,
-    link,
-    state,
-)
+from foundation import pages
 from installments.models import (
     GIVEN_UP,
     Change,
@@ -39,22 +26,22 @@ from installments.models import (
 from wallets.admin import amount, amount_text
 
 ORDER_COLOURS = {
-    OrderStatus.ACTIVE.value: INFO,
-    OrderStatus.PAUSED.value: WARNING,
-    OrderStatus.COMPLETED.value: SUCCESS,
-    OrderStatus.DEFAULTED.value: DANGER,
-    OrderStatus.WRITTEN_OFF.value: DANGER,
+    OrderStatus.ACTIVE.value: pages.INFO,
+    OrderStatus.PAUSED.value: pages.WARNING,
+    OrderStatus.COMPLETED.value: pages.SUCCESS,
+    OrderStatus.DEFAULTED.value: pages.DANGER,
+    OrderStatus.WRITTEN_OFF.value: pages.DANGER,
 }
 COLOURS = {
-    InstallmentStatus.PROCESSING.value: INFO,
-    InstallmentStatus.PAID.value: SUCCESS,
-    InstallmentStatus.OVERDUE.value: WARNING,
-    InstallmentStatus.FAILED.value: DANGER,
+    InstallmentStatus.PROCESSING.value: pages.INFO,
+    InstallmentStatus.PAID.value: pages.SUCCESS,
+    InstallmentStatus.OVERDUE.value: pages.WARNING,
+    InstallmentStatus.FAILED.value: pages.DANGER,
 }
 
 
 def order_state(order: InstallmentOrder) -> SafeString:
-    return flagged(order.status, ORDER_COLOURS, "past due" if order.past_due else None)
+    return pages.flagged(order.status, ORDER_COLOURS, "past due" if order.past_due else None)
 
 
 def refused_cards(order: InstallmentOrder) -> str | None:
@@ -125,13 +112,13 @@ def follows(installment: Installment) -> str | None:
     return installment.why_not or (f"{next_attempt:%Y-%m-%d %H:%M:%S}" if next_attempt else None)
 
 
-def differences(side: str) -> Column:
+def differences(side: str) -> pages.Column:
     """What a revision says was before, or is after: a line for each word."""
 
     def show(revision: Revision) -> SafeString:
-        return code("\n".join(_words(getattr(revision, side))))
+        return pages.code("\n".join(_words(getattr(revision, side))))
 
-    return column(side, show)
+    return pages.column(side, show)
 
 
 def _words(changed: dict[str, Any]) -> Iterator[str]:
@@ -148,49 +135,55 @@ def _words(changed: dict[str, Any]) -> Iterator[str]:
 def freshness(sweep: Sweep) -> SafeString:
     alive_at = sweep.alive_at
     is_fresh = alive_at is not None and timezone.now() - alive_at <= settings.SWEEP_STALE_AFTER
-    return badge("fresh" if is_fresh else "stale", {"fresh": SUCCESS, "stale": DANGER})
+    return pages.badge(
+        "fresh" if is_fresh else "stale", {"fresh": pages.SUCCESS, "stale": pages.DANGER}
+    )
 
 
-STATUS = column("status", order_state, ordering="status")
-INSTALLMENT_STATUS = state(COLOURS)
-TERMS = column("terms", terms)
-RETRIES = column("retries", retries)
-LATE_FEE = column("late fee", late_fee)
-NEXT = column("next", next_step)
-PAUSED_BY = column("paused by", paused_by)
-FOLLOWS = column("tried next", follows)
-FAILURE = column(
+STATUS = pages.column("status", order_state, ordering="status")
+INSTALLMENT_STATUS = pages.state(COLOURS)
+TERMS = pages.column("terms", terms)
+RETRIES = pages.column("retries", retries)
+LATE_FEE = pages.column("late fee", late_fee)
+NEXT = pages.column("next", next_step)
+PAUSED_BY = pages.column("paused by", paused_by)
+FOLLOWS = pages.column("tried next", follows)
+FAILURE = pages.column(
     "failure", lambda installment: installment.charge and charge_failure(installment.charge)
 )
 BEFORE, AFTER = differences("before"), differences("after")
-REVISION = column("no.", lambda revision: link("revision", revision.pk, revision.number))
+REVISION = pages.column(
+    "no.", lambda revision: pages.link("revision", revision.pk, revision.number)
+)
 CHANGE_COLOURS = {
-    Change.PAUSED.value: WARNING,
-    Change.CANCELED.value: DANGER,
-    Change.LATE_FEE_ADDED.value: WARNING,
-    Change.REOPENED.value: WARNING,
-    Change.REINSTATED.value: SUCCESS,
-    Change.WRITTEN_OFF.value: DANGER,
+    Change.PAUSED.value: pages.WARNING,
+    Change.CANCELED.value: pages.DANGER,
+    Change.LATE_FEE_ADDED.value: pages.WARNING,
+    Change.REOPENED.value: pages.WARNING,
+    Change.REINSTATED.value: pages.SUCCESS,
+    Change.WRITTEN_OFF.value: pages.DANGER,
 }
-CHANGE = state(CHANGE_COLOURS, "change")
-REFUSED = column("refused cards", refused_cards)
-REMAINING = column("remaining", remaining)
-WRITTEN_OFF = column(
+CHANGE = pages.state(CHANGE_COLOURS, "change")
+REFUSED = pages.column("refused cards", refused_cards)
+REMAINING = pages.column("remaining", remaining)
+WRITTEN_OFF = pages.column(
     "written off", lambda order: amount_text(order.amount_written_off, order.currency)
 )
-ORDER = column("order", lambda installment: link("installmentorder", installment.order_id))
-CHARGE = column("charge", lambda installment: link("charge", installment.charge_id))
-NUMBER = column(
+ORDER = pages.column(
+    "order", lambda installment: pages.link("installmentorder", installment.order_id)
+)
+CHARGE = pages.column("charge", lambda installment: pages.link("charge", installment.charge_id))
+NUMBER = pages.column(
     "part",
     lambda installment: (
         f"{installment.installment_number} of {installment.order.installment_count}"
     ),
 )
-OWNER = column(
+OWNER = pages.column(
     "customer", lambda installment: installment.order.customer_id, ordering="order__customer_id"
 )
-CHARGE_COLUMNS: list[str | Column] = [
-    ID,
+CHARGE_COLUMNS: list[str | pages.Column] = [
+    pages.ID,
     amount("amount"),
     CHARGE_STATUS,
     METHOD,

@@ -8,13 +8,7 @@ from django.contrib.postgres.forms import SimpleArrayField
 from django.http import HttpRequest
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from foundation.pages import (
-    BY_PARTNER,
-    PARTNER,
-    ReadOnlyAdmin,
-    RowAdmin,
-    column,
-)
+from foundation import pages
 from installments.admin.columns import days, freshness
 from installments.models import CollectionPolicy, Sweep
 from installments.retries import standard_offsets
@@ -34,17 +28,17 @@ class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at r
 
 
 @admin.register(CollectionPolicy)
-class CollectionPolicyAdmin(RowAdmin):
+class CollectionPolicyAdmin(pages.RowAdmin):
     form = PolicyForm
     list_display = [
         "name",
-        PARTNER,
-        column("tries", lambda policy: days(policy.offsets)),
+        pages.PARTNER,
+        pages.column("tries", lambda policy: days(policy.offsets)),
         "grace_days",
         "default_after_days",
         "updated_at",
     ]
-    list_filter = [BY_PARTNER]
+    list_filter = [pages.BY_PARTNER]
     search_fields = ["name", "partner__name"]
     id_fields = ["partner_id"]
     ordering = ["partner__name"]
@@ -64,9 +58,9 @@ def took(sweep: Sweep) -> str | None:
 
 
 @admin.register(Sweep)
-class SweepAdmin(ReadOnlyAdmin):
-    STATE = column("state", freshness)
-    TOOK = column("took", took)
+class SweepAdmin(pages.ReadOnlyAdmin):
+    STATE = pages.column("state", freshness)
+    TOOK = pages.column("took", took)
     list_display = ["name", STATE, "finished_at", TOOK, "collected"]
     list_select_related = ()
     ordering = ["name"]

@@ -13,109 +13,105 @@ from unfold.contrib.filters.admin import (
 from charges.admin.charge import ChargeAdmin
 from charges.admin.columns import SHARES, events_of_this
 from charges.models import Charge
-from foundation.pages import (
-    BY_PARTNER,
-    BY_PERIOD,
-    BY_STATUS,
-    ID,
-    PARTNER,
-    CaseFilter,
-    ReadOnlyAdmin,
-    ReadOnlyInline,
-    column,
-    link,
-    related,
-)
-from installments.admin.columns import (
-    AFTER,
-    BEFORE,
-    CHANGE,
-    CHARGE,
-    CHARGE_COLUMNS,
-    FAILURE,
-    FOLLOWS,
-    INSTALLMENT_STATUS,
-    LATE_FEE,
-    NEXT,
-    NUMBER,
-    ORDER,
-    OWNER,
-    PAUSED_BY,
-    REFUSED,
-    REMAINING,
-    RETRIES,
-    REVISION,
-    STATUS,
-    TERMS,
-    WRITTEN_OFF,
-)
+from foundation import pages
+from installments.admin import columns
 from installments.models import Installment, InstallmentOrder, Revision
 from wallets.admin import BY_AMOUNT, CUSTOMER, CurrencyFilter, amount
 
 
-class InstallmentInline(ReadOnlyInline):
+class InstallmentInline(pages.ReadOnlyInline):
     model = Installment
     fields = [
-        column("part", lambda row: link("installment", row.pk, row.installment_number)),
+        pages.column("part", lambda row: pages.link("installment", row.pk, row.installment_number)),
         "due_date",
         amount("amount"),
         amount("late_fee"),
-        INSTALLMENT_STATUS,
+        columns.INSTALLMENT_STATUS,
         "attempts",
-        FAILURE,
-        FOLLOWS,
-        CHARGE,
+        columns.FAILURE,
+        columns.FOLLOWS,
+        columns.CHARGE,
         "paid_at",
     ]
     list_select_related = ["order", "charge"]
     ordering = ["installment_number"]
 
 
-class RevisionInline(ReadOnlyInline):
+class RevisionInline(pages.ReadOnlyInline):
     model = Revision
-    fields = [REVISION, CHANGE, BEFORE, AFTER, "reason", "actor", "created_at"]
+    fields = [
+        columns.REVISION,
+        columns.CHANGE,
+        columns.BEFORE,
+        columns.AFTER,
+        "reason",
+        "actor",
+        "created_at",
+    ]
     ordering = ["-number"]
 
 
 @admin.register(InstallmentOrder)
-class InstallmentOrderAdmin(ReadOnlyAdmin):
+class InstallmentOrderAdmin(pages.ReadOnlyAdmin):
     list_display = [
-        ID,
+        pages.ID,
         CUSTOMER,
         amount("amount"),
         amount("amount_paid", "paid"),
-        TERMS,
-        STATUS,
-        PARTNER,
+        columns.TERMS,
+        columns.STATUS,
+        pages.PARTNER,
         "created_at",
     ]
     list_filter = [
-        BY_PARTNER,
-        BY_STATUS,
+        pages.BY_PARTNER,
+        pages.BY_STATUS,
         ("past_due", BooleanRadioFilter),
         CurrencyFilter,
         BY_AMOUNT,
-        BY_PERIOD,
+        pages.BY_PERIOD,
     ]
     search_fields = ["customer_id", "description", "idempotency_key"]
     fieldsets = [
-        (None, {"fields": ["id", STATUS, NEXT, CUSTOMER, "description", PARTNER]}),
-        ("Money", {"fields": [amount("amount"), amount("amount_paid"), REMAINING, WRITTEN_OFF]}),
+        (
+            None,
+            {
+                "fields": [
+                    "id",
+                    columns.STATUS,
+                    columns.NEXT,
+                    CUSTOMER,
+                    "description",
+                    pages.PARTNER,
+                ]
+            },
+        ),
+        (
+            "Money",
+            {
+                "fields": [
+                    amount("amount"),
+                    amount("amount_paid"),
+                    columns.REMAINING,
+                    columns.WRITTEN_OFF,
+                ]
+            },
+        ),
         (
             "Terms",
             {
                 "fields": [
-                    TERMS,
+                    columns.TERMS,
                     "remainder",
                     "timezone",
                     "due_hour",
-                    RETRIES,
-                    LATE_FEE,
+                    columns.RETRIES,
+                    columns.LATE_FEE,
                     "auto_apply",
                 ]
             },
         ),
-        ("Card", {"fields": ["card", REFUSED]}),
+        ("Card", {"fields": ["card", columns.REFUSED]}),
         ("As asked for", {"fields": ["split_instructions", "metadata", "idempotency_key"]}),
         (
             "Times",
@@ -125,7 +121,7 @@ class InstallmentOrderAdmin(ReadOnlyAdmin):
                     "updated_at",
                     "activated_at",
                     "paused_at",
-                    PAUSED_BY,
+                    columns.PAUSED_BY,
                     "completed_at",
                     "canceled_at",
                     "default_at",
@@ -137,11 +133,11 @@ class InstallmentOrderAdmin(ReadOnlyAdmin):
     ]
     inlines = [InstallmentInline, RevisionInline]
     change_form_datasets = [
-        related(
+        pages.related(
             Charge,
             ChargeAdmin,
             title="Charges",
-            columns=CHARGE_COLUMNS,
+            columns=columns.CHARGE_COLUMNS,
             rows=lambda order_id: Q(installment_order_id=order_id),
         ),
         events_of_this(),
@@ -158,7 +154,7 @@ class PartCurrencyFilter(CurrencyFilter):
     field = "order__currency"
 
 
-class CollectionFilter(CaseFilter):
+class CollectionFilter(pages.CaseFilter):
     """Whether it is collected by itself."""
 
     title = "collection"
@@ -172,33 +168,46 @@ class CollectionFilter(CaseFilter):
 
 
 @admin.register(Installment)
-class InstallmentAdmin(ReadOnlyAdmin):
+class InstallmentAdmin(pages.ReadOnlyAdmin):
     list_display = [
-        ID,
-        OWNER,
-        NUMBER,
+        pages.ID,
+        columns.OWNER,
+        columns.NUMBER,
         amount("amount"),
         "due_date",
-        INSTALLMENT_STATUS,
+        columns.INSTALLMENT_STATUS,
         "next_attempt_at",
-        ORDER,
-        CHARGE,
-        PARTNER,
+        columns.ORDER,
+        columns.CHARGE,
+        pages.PARTNER,
     ]
     list_select_related = ["partner", "order", "charge"]
     list_filter = [
-        BY_PARTNER,
-        BY_STATUS,
+        pages.BY_PARTNER,
+        pages.BY_STATUS,
         CollectionFilter,
         PartCurrencyFilter,
         ("due_date", RangeDateFilter),
-        BY_PERIOD,
+        pages.BY_PERIOD,
     ]
     ordering = ["-id"]
     search_fields = ["order__customer_id"]
     id_fields = ["id", "order_id", "charge_id"]
     fieldsets = [
-        (None, {"fields": ["id", INSTALLMENT_STATUS, NUMBER, ORDER, CHARGE, OWNER, PARTNER]}),
+        (
+            None,
+            {
+                "fields": [
+                    "id",
+                    columns.INSTALLMENT_STATUS,
+                    columns.NUMBER,
+                    columns.ORDER,
+                    columns.CHARGE,
+                    columns.OWNER,
+                    pages.PARTNER,
+                ]
+            },
+        ),
         ("Money", {"fields": [amount("amount"), amount("late_fee"), SHARES]}),
         (
             "Collection",
@@ -207,8 +216,8 @@ class InstallmentAdmin(ReadOnlyAdmin):
                     "due_date",
                     "due_at",
                     "attempts",
-                    FAILURE,
-                    FOLLOWS,
+                    columns.FAILURE,
+                    columns.FOLLOWS,
                     "overdue_from",
                     "late_fee_from",
                     "default_at",
@@ -230,28 +239,39 @@ class InstallmentAdmin(ReadOnlyAdmin):
         ),
     ]
     change_form_datasets = [
-        related(Charge, ChargeAdmin, title="Charges", columns=CHARGE_COLUMNS, rows=_charges_of),
+        pages.related(
+            Charge, ChargeAdmin, title="Charges", columns=columns.CHARGE_COLUMNS, rows=_charges_of
+        ),
         events_of_this(),
     ]
 
 
 @admin.register(Revision)
-class RevisionAdmin(ReadOnlyAdmin):
-    list_display = [ID, ORDER, "number", CHANGE, "reason", "actor", PARTNER, "created_at"]
-    list_filter = [BY_PARTNER, ("change", ChoicesCheckboxFilter), BY_PERIOD]
+class RevisionAdmin(pages.ReadOnlyAdmin):
+    list_display = [
+        pages.ID,
+        columns.ORDER,
+        "number",
+        columns.CHANGE,
+        "reason",
+        "actor",
+        pages.PARTNER,
+        "created_at",
+    ]
+    list_filter = [pages.BY_PARTNER, ("change", ChoicesCheckboxFilter), pages.BY_PERIOD]
     search_fields = ["actor", "reason", "order__customer_id"]
     id_fields = ["id", "order_id"]
     ordering = ["-id"]
     fields = [
         "id",
-        ORDER,
+        columns.ORDER,
         "number",
-        CHANGE,
-        BEFORE,
-        AFTER,
+        columns.CHANGE,
+        columns.BEFORE,
+        columns.AFTER,
         "reason",
         "actor",
         "request_id",
-        PARTNER,
+        pages.PARTNER,
         "created_at",
     ]
