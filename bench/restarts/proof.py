@@ -14,8 +14,8 @@ SETTLED_SECONDS = 120
 LOAD_SECONDS = 2.0
 ENDED = re.compile(r"^devstack +\| (\w+) ended with", re.MULTILINE)
 ALARMING = ("error", "fatal", "fail", "refused", "traceback", "missed", "warning")
-OF_THE_DATA = ("Applying", "/v1/", "[verified]")
-"""On lines with names of migrations, test cards and events, where any word may stand."""
+OF_THE_DATA = ("Applying", "/v1/", "[verified]", "sweep_finished")
+"""On lines with names of migrations, test cards, events and counts, where any word may stand."""
 # What has no outcome, of what the load asked for; the demo's own may wait for cardholders.
 OPEN = """
 SELECT (SELECT count(*) FROM wallets_wallet WHERE customer_id LIKE 'load-%' AND held > 0),

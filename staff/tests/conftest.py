@@ -38,10 +38,10 @@ class Browser:
         meta = row._meta
         return self.get(reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk]))
 
-    def review(self, action, row, **cleaned):
+    def review(self, action, row, **words):
         """The page that shows what would be done."""
-        cleaned.setdefault("reason", "Because.")
-        return self.post(path_of(action, row), **cleaned)
+        words.setdefault("reason", "Because.")
+        return self.post(path_of(action, row), **words)
 
     def confirm(self, reviewed, **other):
         """The same form again, confirmed; the answer after its redirect."""
@@ -49,8 +49,8 @@ class Browser:
         answer = self.post(reviewed.request["PATH_INFO"], **form)
         return self.get(answer["Location"]) if answer.status_code == 302 else answer
 
-    def act(self, action, row, **cleaned):
-        return self.confirm(self.review(action, row, **cleaned))
+    def act(self, action, row, **words):
+        return self.confirm(self.review(action, row, **words))
 
     def is_offered(self, action, row):
         return path_of(action, row) in text(self.page(row))

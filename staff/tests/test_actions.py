@@ -254,8 +254,8 @@ def test_staff_resolve_what_needs_a_review(fay, differing):
 
 
 @pytest.mark.parametrize("words", [{"outcome": ""}, {"outcome": "paid"}])
-def test_a_decision_needs_an_outcome(fay, differing, cleaned):
-    page = fay.review("resolve-charge", differing, **cleaned)
+def test_a_decision_needs_an_outcome(fay, differing, words):
+    page = fay.review("resolve-charge", differing, **words)
 
     assert page.context["form"].errors["outcome"]
     assert Charge.objects.get().status == "unknown"

@@ -75,8 +75,8 @@ def test_two_approvers_at_once_post_once(gil, person, asked):
 
 
 def test_a_wallet_is_named_by_its_customer(fay, gil, wallet, partner):
-    cleaned = WORDS | {"source": "wallet", "customer_id": "ada", "amount": "1,000.00"}
-    fay.act("adjust", partner, **cleaned)
+    words = WORDS | {"source": "wallet", "customer_id": "ada", "amount": "1,000.00"}
+    fay.act("adjust", partner, **words)
 
     gil.act("approve", Approval.objects.get())
 
@@ -84,9 +84,9 @@ def test_a_wallet_is_named_by_its_customer(fay, gil, wallet, partner):
 
 
 def test_what_a_wallet_does_not_have_is_refused_before_anybody_is_asked(fay, wallet, partner):
-    cleaned = WORDS | {"source": "wallet", "customer_id": "ada", "amount": "5000.01"}
+    words = WORDS | {"source": "wallet", "customer_id": "ada", "amount": "5000.01"}
 
-    page = fay.review("adjust", partner, **cleaned)
+    page = fay.review("adjust", partner, **words)
 
     assert "5000.01 USD was asked for, 5000.00 is available." in text(page)
 

@@ -88,11 +88,11 @@ def test_a_rejected_request_is_over(gil, asked):
 @pytest.mark.parametrize("is_approved", [True, False])
 def test_what_was_decided_stays_decided(gil, asked, is_approved):
     person = services.Person(gil.user)
-    cleaned = {"reason": "First.", "person": person, "now": timezone.now()}
-    services.decide(asked.id, is_approved=is_approved, **cleaned)
+    words = {"reason": "First.", "person": person, "now": timezone.now()}
+    services.decide(asked.id, is_approved=is_approved, **words)
 
     with pytest.raises(services.NotPending):
-        services.decide(asked.id, is_approved=not is_approved, **cleaned | {"reason": "Second."})
+        services.decide(asked.id, is_approved=not is_approved, **words | {"reason": "Second."})
 
     assert Approval.objects.get().decision_reason == "First."
 

@@ -92,9 +92,9 @@ def open_as(engine, server):
     assert troubles == []
 
 
-def confirm(page, **cleaned):
+def confirm(page, **words):
     """Fills in an action's form and reviews it; returns the page's text before it is confirmed."""
-    for label, value in cleaned.items():
+    for label, value in words.items():
         field = page.locator(f"[name={label}]")
         field.select_option(value) if label in ("refund_to", "dates") else field.fill(value)
     page.get_by_role("button", name="Review").click()
