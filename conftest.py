@@ -194,3 +194,10 @@ def start_celery(committed: None, tmp_path: Path) -> Iterator[Callable[..., Proc
     yield start
     for process in running:
         process.stop()
+
+
+@pytest.fixture
+def plain_static_files(settings: Any) -> None:
+    """Without a manifest, which only collectstatic writes."""
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}

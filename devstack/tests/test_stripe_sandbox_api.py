@@ -8,13 +8,13 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import stripe
 
-from devstack.stripe_sandbox.client import Sandbox, start
+from devstack.stripe_sandbox.client import Sandbox
 
 PAID: Any = {
     "amount": 1000,
@@ -25,21 +25,6 @@ PAID: Any = {
 }
 BEARER = {"Authorization": "Bearer sk_test_sandbox"}
 FORM = {**BEARER, "Content-Type": "application/x-www-form-urlencoded"}
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with start() as running:
-        yield running
-
-
-@pytest.fixture
-def api(sandbox: Sandbox) -> Iterator[stripe.V1Services]:
-    client = stripe.StripeClient(
-        "sk_test_sandbox", base_addresses={"api": sandbox.url}, max_network_retries=0
-    )
-    yield client.v1
-    sandbox.clear_faults()
 
 
 def raw(

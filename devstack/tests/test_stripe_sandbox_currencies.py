@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import stripe
 
 from devstack.stripe_sandbox import money
-from devstack.stripe_sandbox.client import Sandbox, start
+from devstack.tests.cards import CARD_ONLY
 
-CARD_ONLY: Any = {"enabled": True, "allow_redirects": "never"}
 NOT_WHOLE = "invalid_charge_amount_no_decimal_compatible"
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with start() as running:
-        yield running
-
-
-@pytest.fixture
-def api(sandbox: Sandbox) -> stripe.V1Services:
-    client = stripe.StripeClient(
-        "sk_test_sandbox", base_addresses={"api": sandbox.url}, max_network_retries=0
-    )
-    return client.v1
 
 
 def pay(api: stripe.V1Services, amount: int, currency: str) -> stripe.PaymentIntent:

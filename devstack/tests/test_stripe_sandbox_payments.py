@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import stripe
 
-from devstack.stripe_sandbox.client import Sandbox, start
+from devstack.stripe_sandbox.client import Sandbox
+from devstack.tests.cards import CARD_ONLY
 
-CARD_ONLY: Any = {"enabled": True, "allow_redirects": "never"}
 DECLINES = [
     ("pm_card_chargeDeclined", "card_declined", "generic_decline"),
     ("pm_card_visa_chargeDeclined", "card_declined", "generic_decline"),
@@ -24,20 +23,6 @@ DECLINES = [
     ("pm_card_chargeDeclinedVelocityLimitExceeded", "card_declined", "card_velocity_exceeded"),
     ("pm_card_chargeCustomerFail", "card_declined", "generic_decline"),
 ]
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with start() as running:
-        yield running
-
-
-@pytest.fixture
-def api(sandbox: Sandbox) -> stripe.V1Services:
-    client = stripe.StripeClient(
-        "sk_test_sandbox", base_addresses={"api": sandbox.url}, max_network_retries=0
-    )
-    return client.v1
 
 
 def intent_for(api: stripe.V1Services, card: str | None = None, **more: Any) -> Any:

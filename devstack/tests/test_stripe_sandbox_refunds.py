@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import stripe
 
-from devstack.stripe_sandbox.client import Sandbox, start
-
-CARD_ONLY: Any = {"enabled": True, "allow_redirects": "never"}
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with start() as running:
-        yield running
-
-
-@pytest.fixture
-def api(sandbox: Sandbox) -> stripe.V1Services:
-    client = stripe.StripeClient(
-        "sk_test_sandbox", base_addresses={"api": sandbox.url}, max_network_retries=0
-    )
-    return client.v1
+from devstack.stripe_sandbox.client import Sandbox
+from devstack.tests.cards import CARD_ONLY
 
 
 def pay(api: stripe.V1Services, card: str = "pm_card_visa") -> stripe.PaymentIntent:

@@ -44,16 +44,10 @@ READ_ONLY = [
     for model, page in admin.site._registry.items()
     if isinstance(page, ReadOnlyAdmin) and model in MODELS
 ]
+pytestmark = pytest.mark.usefixtures("plain_static_files")
 EDITED = {Partner, ApiKey, Endpoint, CollectionPolicy}
 SCRIPT = "<script>alert(1)</script>"
 NOBODY = "http://127.0.0.1:9/hooks"
-
-
-@pytest.fixture(autouse=True)
-def plain_static_files(settings):
-    """Without a manifest, which only collectstatic writes."""
-    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
 
 
 def browser(user):

@@ -14,10 +14,8 @@ from wallets.models import Wallet
 
 
 @pytest.fixture(autouse=True)
-def plain_static_files(settings):
-    """Without a manifest, which only collectstatic writes."""
-    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
+def every_page_finds_its_static_files(plain_static_files):
+    """Of every test here."""
 
 
 class Browser:

@@ -11,13 +11,6 @@ from staff import attention
 from webhooks.models import Endpoint
 
 
-@pytest.fixture(autouse=True)
-def plain_static_files(settings):
-    """Without a manifest, which only collectstatic writes."""
-    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
-
-
 @pytest.fixture
 def request_of(committed):
     def request_of(user):
