@@ -25,7 +25,8 @@ def divide(amount: int, *, available: int, currency: str, has_card: bool) -> Leg
     """The wallet first, the rest by card; None when they cannot cover the amount.
 
     A card leg below the processor's minimum, or not in its steps, takes from the wallet leg what
-    it lacks.
+    it lacks: of 10.00 with 9.80 in the wallet the card would pay 0.20, and takes 0.50 at least, so
+    the wallet pays 9.50.
     """
     wallet = min(available, amount)
     if wallet == amount:

@@ -101,6 +101,7 @@ class Approval(models.Model):
             ),
         ]
         indexes = [
+            # Which requests expire now.
             models.Index(
                 fields=["expires_at"],
                 condition=Q(status="pending"),
@@ -145,7 +146,9 @@ class AuditEntry(models.Model):
         verbose_name_plural = "audit entries"
         permissions = PERMISSIONS
         indexes = [
+            # What staff did to a row, on its page.
             models.Index(fields=["model", "object_id", "-id"], name="staff_auditentry_object"),
+            # What a person did.
             models.Index(fields=["actor", "-id"], name="staff_auditentry_actor"),
         ]
 

@@ -142,7 +142,10 @@ class LedgerTransaction(models.Model):
                 name="wallets_ledgertransaction_adjustment_says_why",
             ),
         ]
-        indexes = [models.Index(fields=["partner", "-id"], name="wallets_ledger_partner")]
+        indexes = [
+            # A partner's list, newest first.
+            models.Index(fields=["partner", "-id"], name="wallets_ledger_partner"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
@@ -188,11 +191,13 @@ class LedgerEntry(models.Model):
             ),
         ]
         indexes = [
+            # A wallet's ledger, newest first, and its last balance.
             models.Index(
                 fields=["wallet", "-id"],
                 condition=Q(wallet__isnull=False),
                 name="wallets_ledgerentry_wallet",
             ),
+            # What a customer owes, and since when.
             models.Index(
                 fields=["owed_by", "-id"],
                 condition=Q(owed_by__isnull=False),

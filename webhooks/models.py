@@ -116,7 +116,9 @@ class Event(models.Model):
             ),
         ]
         indexes = [
+            # A partner's list, newest first.
             models.Index(fields=["partner", "-id"], name="webhooks_event_partner"),
+            # GET /events?after=: by transaction, so that nothing that commits late is passed by.
             models.Index(fields=["partner", "transaction_id", "id"], name="webhooks_event_feed"),
         ]
 
@@ -201,13 +203,17 @@ class Delivery(models.Model):
             ),
         ]
         indexes = [
+            # A partner's list, newest first.
             models.Index(fields=["partner", "-id"], name="webhooks_delivery_partner"),
+            # What prune removes: old rows lie together.
             BrinIndex(fields=["created_at"], name="webhooks_delivery_age"),
+            # One probe an endpoint, then its queue (claiming.DUE_ENDPOINTS, CLAIM).
             models.Index(
                 fields=["endpoint", "next_attempt_at", "id"],
                 condition=Q(next_attempt_at__isnull=False),
                 name="webhooks_delivery_due",
             ),
+            # What a clock that was wrong put too far ahead (claiming.RETRIEVE).
             models.Index(
                 fields=["next_attempt_at"],
                 condition=Q(next_attempt_at__isnull=False)

@@ -67,12 +67,15 @@ class PaymentMethod(models.Model):
             ),
         ]
         indexes = [
+            # A customer's cards (cards.on_file).
             models.Index(fields=["partner", "customer_id"], name="charges_paymentmethod_customer"),
+            # The cards of a Stripe customer that was deleted (filing.remove_all).
             models.Index(
                 fields=["external_customer_id"],
                 condition=Q(detached_at=None),
                 name="charges_paymentmethod_holder",
             ),
+            # The queue of detach_due.
             models.Index(
                 fields=["next_attempt_at"],
                 condition=Q(next_attempt_at__isnull=False),

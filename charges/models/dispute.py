@@ -52,7 +52,9 @@ class Dispute(models.Model):
             ),
         ]
         indexes = [
+            # A partner's list, newest first.
             models.Index(fields=["partner", "-id"], name="charges_dispute_partner"),
+            # Which answers to a bank are due next (the overview).
             models.Index(
                 fields=["evidence_due_at"],
                 condition=Q(status__in=[*DISPUTE_OPEN, DisputeStatus.WARNING_NEEDS_RESPONSE]),

@@ -120,11 +120,13 @@ class ProcessorEvent(models.Model):
     class Meta:
         ordering = ["-received_at"]
         indexes = [
+            # The queue of process_events.
             models.Index(
                 fields=["next_attempt_at"],
                 condition=Q(next_attempt_at__isnull=False),
                 name="charges_processorevent_due",
             ),
+            # The staff's list, newest first.
             models.Index(fields=["-received_at"], name="charges_processorevent_new"),
         ]
 

@@ -141,10 +141,13 @@ class Refund(models.Model):
             ),
         ]
         indexes = [
+            # What waits for staff: few rows of all.
             models.Index(
                 fields=["-id"], condition=~Q(needs_review=""), name="charges_refund_flagged"
             ),
+            # A partner's list, newest first.
             models.Index(fields=["partner", "-id"], name="charges_refund_partner"),
+            # The queue of complete_due_refunds.
             models.Index(
                 fields=["next_attempt_at"],
                 condition=Q(next_attempt_at__isnull=False),

@@ -118,21 +118,25 @@ class Installment(models.Model):
             ),
         ]
         indexes = [
+            # The queue of the sweep (InstallmentQuerySet.due).
             models.Index(
                 fields=["next_attempt_at", "id"],
                 condition=Q(status__in=COLLECTIBLE, next_attempt_at__isnull=False),
                 name="installments_due",
             ),
+            # aging.becoming_overdue: those that wait, however many ended orders left behind.
             models.Index(
                 fields=["overdue_from"],
                 condition=Q(status=T.PENDING, next_attempt_at__isnull=False),
                 name="installments_becoming_overdue",
             ),
+            # aging.to_remind_of.
             models.Index(
                 fields=["next_attempt_at"],
                 condition=Q(status=T.PENDING, attempts=0, reminded_at=None),
                 name="installments_to_remind_of",
             ),
+            # aging.owing_late_fees, of what is still tried.
             models.Index(
                 fields=["late_fee_from"],
                 condition=Q(
@@ -140,7 +144,9 @@ class Installment(models.Model):
                 ),
                 name="installments_owing_late_fees",
             ),
+            # The overview's arrears by age.
             models.Index(fields=["due_at"], condition=Q(status__in=LATE), name="installments_late"),
+            # A partner's list, newest first.
             models.Index(fields=["partner", "-id"], name="installments_partner"),
         ]
 

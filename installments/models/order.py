@@ -162,13 +162,17 @@ class InstallmentOrder(models.Model):
             ),
         ]
         indexes = [
+            # A partner's list, newest first.
             models.Index(fields=["partner", "-id"], name="installments_order_partner"),
+            # A customer's orders.
             models.Index(fields=["partner", "customer_id", "-id"], name="installments_order_owner"),
+            # Which orders default now (aging.defaulting): open ones alone.
             models.Index(
                 fields=["default_at"],
                 condition=Q(default_at__isnull=False, status=OrderStatus.ACTIVE),
                 name="installments_order_default",
             ),
+            # Whose late installments a credit may pay (collection.coverable).
             models.Index(
                 fields=["partner", "customer_id"],
                 condition=Q(status=OrderStatus.ACTIVE, past_due=True, auto_apply=True),
