@@ -144,7 +144,7 @@ class Installment(models.Model):
                 ),
                 name="installments_owing_late_fees",
             ),
-            # The overview's arrears by age.
+            # Late ones, the longest due first (collection.coverable).
             models.Index(fields=["due_at"], condition=Q(status__in=LATE), name="installments_late"),
             # A partner's list, newest first.
             models.Index(fields=["partner", "-id"], name="installments_partner"),
