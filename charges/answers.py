@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from charges.declines import NO_FAILURE, Failure
 from charges.models import Outcome
 
-RETRYABLE = {Outcome.DECLINED, Outcome.REFUSED}
-FINAL = {Outcome.SUCCEEDED, Outcome.CANCELED, *RETRYABLE}
+CARDHOLDER_MAY_RETRY = {Outcome.DECLINED, Outcome.REFUSED}
+FINAL = {Outcome.SUCCEEDED, Outcome.CANCELED, *CARDHOLDER_MAY_RETRY}
 DECISIVE = {*FINAL, Outcome.REQUIRES_ACTION}
 
 

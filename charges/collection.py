@@ -69,18 +69,18 @@ def claim(
     charges: Sequence[Charge],
     *,
     is_new: bool,
-    is_attended: bool,
+    asks_processor: bool,
     is_capped: bool = False,
     by: Actor,
     now: datetime,
 ) -> None:
-    """Each pending charge is succeeded (the wallet covers it), processing (its wallet leg is held,
-    the rest waits for the card) or failed; written, posted and published.
+    """Each pending charge succeeds (the wallet covers it), is processing (its wallet leg is held,
+    the rest waits for the card) or fails; it is written, posted and published.
 
-    `is_new` charges are inserted, others are rows locked by the caller. `is_attended` means that
-    the caller asks the processor itself, now. `is_capped` leaves out cards that a hard decline
-    stopped, or that were declined too often of late. Raises UnknownRecipient, and IntegrityError
-    for a repeated key.
+    `is_new` charges are inserted, others are rows locked by the caller. `asks_processor` means that
+    the caller does so itself, now: that is the first attempt, leased. `is_capped` leaves out cards
+    that a hard decline stopped, or that were declined too often of late. Raises UnknownRecipient,
+    and IntegrityError for a repeated key.
     """
     wallets = ledger.lock(deciding.wallet_keys(charges))
     deciding.check_recipients(charges, wallets)
@@ -88,8 +88,8 @@ def claim(
     deciding.decide(charges, wallets, available, is_capped=is_capped, now=now)
     for charge in charges:
         if charge.status == ChargeStatus.PROCESSING:
-            charge.attempts = max(charge.attempts, 1) if is_attended else 0
-            charge.next_attempt_at = now + LEASE if is_attended else now
+            charge.attempts = max(charge.attempts, 1) if asks_processor else 0
+            charge.next_attempt_at = now + LEASE if asks_processor else now
     if is_new:
         rows.insert(charges)
     else:
@@ -112,7 +112,7 @@ def conclude(charge: Charge, *, by: Actor, now: datetime) -> None:
     if charge.is_for_order:
         hooks().charge_moved(charge, by=by, now=now)
     if charge.card and charge.status == ChargeStatus.FAILED:
-        filing.stop_declined_card(charge, by=by, now=now)
+        filing.block_declined_card(charge, by=by, now=now)
 
 
 def await_action(charge: Charge, *, by: Actor, now: datetime) -> None:

@@ -138,7 +138,7 @@ LOST = {"payment_method_unexpected_state", "resource_missing"}
 UNLISTED = Known(Category.UNKNOWN, "A reason that this table does not know.")
 
 
-def look_up(code: str, decline_code: str = "", advice_code: str = "") -> Known:
+def classify(code: str, decline_code: str = "", advice_code: str = "") -> Known:
     """What is known of a failure: the decline code says more than the code, and the network's
     advice not to try again makes a soft decline hard.
     """
@@ -151,4 +151,4 @@ def look_up(code: str, decline_code: str = "", advice_code: str = "") -> Known:
 
 def stops_card(code: str, decline_code: str = "", advice_code: str = "") -> bool:
     """Whether the card must not be asked again before it is renewed or another one is saved."""
-    return look_up(code, decline_code, advice_code).category is Category.HARD
+    return classify(code, decline_code, advice_code).category is Category.HARD

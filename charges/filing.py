@@ -86,7 +86,7 @@ def remove_all(holder: ProcessorCustomer, *, by: Actor, now: datetime) -> int:
     return _remove(holder.partner_id, holder.customer_id, of_holder, by=by, now=now)
 
 
-def stop_declined_card(charge: Charge, *, by: Actor, now: datetime) -> None:
+def block_declined_card(charge: Charge, *, by: Actor, now: datetime) -> None:
     """After a hard decline no order asks the failed charge's card; one that the processor does not
     have any more is removed.
     """

@@ -89,7 +89,7 @@ def charge(groups: Sequence[Sequence[Installment]], *, by: Actor, now: datetime)
     charge_collection.claim(
         charges,
         is_new=True,
-        is_attended=False,
+        asks_processor=False,
         is_capped=True,
         by=by,
         now=now,

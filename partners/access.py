@@ -57,7 +57,7 @@ class Granted:
 _remembered: dict[str, tuple[Access, bytes, float]] = {}
 
 
-def grant(key: str, *, now: datetime) -> Granted | None:
+def authenticate(key: str, *, now: datetime) -> Granted | None:
     """The access that the key opens, or None: unknown, wrong, expired and revoked look alike.
 
     Only a request with the right secret counts as the partner's, and as a use of the key.

@@ -26,7 +26,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         scheme, _, key = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
         if scheme.lower() != "bearer":
             return None
-        granted = access.grant(key.strip(), now=timezone.now())
+        granted = access.authenticate(key.strip(), now=timezone.now())
         if granted is None:
             raise AuthenticationFailed
         return AnonymousUser(), granted

@@ -89,7 +89,11 @@ def begin(stack: Stack) -> None:
     stack.begin()
     stack.wait_until_shown("Ready in")
     prove_calm(stack)
-    stack.ask_database(SWEEP_EACH_SECOND)
+    deadline = time.monotonic() + READY_SECONDS
+    while stack.ask_database(SWEEP_EACH_SECOND) != (1,):  # beat has not written its tasks yet
+        if time.monotonic() > deadline:
+            raise SystemExit("Beat has written no schedule.")
+        time.sleep(0.2)
 
 
 def prove_calm(stack: Stack) -> None:

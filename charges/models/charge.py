@@ -162,7 +162,7 @@ class Charge(models.Model):
     def failure(self) -> dict[str, Any] | None:
         if not self.failure_code:
             return None
-        known = declines.look_up(
+        known = declines.classify(
             self.failure_code, self.failure_decline_code, self.failure_advice_code
         )
         return {

@@ -14,7 +14,9 @@ from charges.models.refund import Refund
 
 
 class Outcome(models.TextChoices):
-    """What came of asking the processor once."""
+    """What came of asking the processor once: `declined` by the card's issuer, `refused` by the
+    processor, or by us before it was asked.
+    """
 
     SUCCEEDED = "succeeded"
     DECLINED = "declined"

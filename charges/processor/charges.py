@@ -18,7 +18,9 @@ UNCONFIRMED = "requires_confirmation"
 
 
 def ask(charge: Charge, now: datetime) -> Answer:
-    """The leased charge's intent has gone as far as the processor lets it; never raises."""
+    """The leased charge's intent has gone as far as the processor lets it. What the gateway raises
+    is an answer, too.
+    """
     try:
         answer = _ask(charge, now)
         killpoint("charge.after_confirm")
@@ -36,8 +38,8 @@ def ask(charge: Charge, now: datetime) -> Answer:
 
 
 def cancel_intent(charge: Charge) -> Answer:
-    """The charge's intent cannot succeed any more, unless it has ended before. A declined one has,
-    as long as no cardholder was asked, who may try again. Raises what the gateway raises.
+    """The charge's intent cannot succeed any more, unless it has ended before. A declined intent
+    has ended unless it waits for the cardholder, who may try again. Raises what the gateway raises.
     """
     if charge.status != ChargeStatus.REQUIRES_ACTION:
         answer = classify(charge, intents.retrieve(charge.external_charge_id))
@@ -53,7 +55,7 @@ def classify(charge: Charge, intent: Intent) -> Answer:
         return Answer(outcome, text, intent.id, intent.failure, intent.client_secret)
 
     failure_message = intent.failure.message
-    if text := difference(charge, intent):
+    if text := find_mismatch(charge, intent):
         return answer(Outcome.DIFFERS, text)
     if intent.status == "succeeded":
         return answer(Outcome.SUCCEEDED, "")
@@ -68,7 +70,7 @@ def classify(charge: Charge, intent: Intent) -> Answer:
     return answer(outcome, f"The intent is {intent.status}.")
 
 
-def difference(charge: Charge, intent: Intent) -> str:
+def find_mismatch(charge: Charge, intent: Intent) -> str:
     """Where the intent contradicts the charge; empty when they agree."""
     expected = {
         "amount": money.with_code(charge.external_amount, charge.currency),

@@ -20,8 +20,7 @@ from wallets import money
 
 def ask(refund: Refund) -> Answer:
     """The leased refund is at the processor: looked for, when it was begun before, else created.
-
-    Never raises.
+    What the gateway raises is an answer, too.
     """
     intent_id = refund.charge.external_charge_id or ""
     try:
@@ -46,7 +45,7 @@ def ask(refund: Refund) -> Answer:
 
 def classify(refund: Refund, card_refund: CardRefund) -> Answer:
     """What the processor's refund, as it shows it, means for ours."""
-    if text := difference(refund, card_refund):
+    if text := find_mismatch(refund, card_refund):
         return Answer(Outcome.DIFFERS, text)
     if card_refund.status == "succeeded":
         return Answer(Outcome.SUCCEEDED, "", card_refund.id)
@@ -57,7 +56,7 @@ def classify(refund: Refund, card_refund: CardRefund) -> Answer:
     return Answer(Outcome.WAITING, f"The refund is {card_refund.status}.", card_refund.id)
 
 
-def difference(refund: Refund, card_refund: CardRefund) -> str:
+def find_mismatch(refund: Refund, card_refund: CardRefund) -> str:
     """Where the processor's refund contradicts ours; empty when they agree."""
     expected = {
         "amount": money.with_code(refund.external_amount, refund.currency),

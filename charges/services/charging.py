@@ -90,7 +90,7 @@ def create(
             if is_async:
                 _insert_pending(charge)
             else:
-                collection.claim([charge], is_new=True, is_attended=True, by=by, now=now)
+                collection.claim([charge], is_new=True, asks_processor=True, by=by, now=now)
             killpoint("charge.before_claim_commits")
     except (IntegrityError, SplitExceedsAmount, UnknownRecipient, PaymentMethodNotFound) as refusal:
         return Created(_replay(partner_id, new, refusal, by=by, now=now), is_replay=True)
@@ -112,10 +112,12 @@ def collect_due(*, by: Actor) -> int:
     Those that partners asked for come before those that orders ask for, the partners in turn. Any
     number may run at once: charges are leased one by one with SKIP LOCKED.
     """
-    queues = [Turns(is_for_order=False), Turns(is_for_order=True)]
+    turns = [Turns(is_for_order=False), Turns(is_for_order=True)]
 
     def lease_next(now: datetime) -> Leased | None:
-        return next(filter(None, (_lease(partial(queue.next, now), now) for queue in queues)), None)
+        # One after the other: a second charge is leased only where the first queue is empty.
+        leases = (_lease(partial(turn.next, now), now) for turn in turns)
+        return next(filter(None, leases), None)
 
     resume = partial(_resume, by=by)
     return drain(Charge.objects.due, lease_next, resume, parallel=settings.STRIPE_CONVERSATIONS)
@@ -148,7 +150,7 @@ def cancel(*, charge_id: UUID, by: Actor, now: datetime) -> Charge:
 def settle(
     charge: Charge, answer: Answer, timer: AttemptTimer | None, *, by: Actor, now: datetime
 ) -> Charge:
-    """The charge stands as the processor's answer says, once, whoever brings it."""
+    """The processor's answer is applied to the charge, once, whichever caller brings it."""
     with transaction.atomic(durable=True):
         charge = settlement.settle(charge, answer, timer, by=by, now=now)
     killpoint("charge.after_settle")
@@ -156,8 +158,8 @@ def settle(
 
 
 def _request_cancel(charge_id: UUID, by: Actor, now: datetime) -> Charge:
-    """A charge that has no intent yet is canceled at once; one that waits for its cardholder is to
-    be; others are as they were.
+    """A charge that has no intent yet is canceled at once; one that waits for its cardholder is
+    marked to be canceled; others are unchanged.
     """
     with transaction.atomic(durable=True):
         charge = locking.lock(charge_id)
@@ -219,8 +221,8 @@ def _locked(charge_id: UUID) -> Charge | None:
 
 
 def _may_ask(charge: Charge, now: datetime) -> bool:
-    """Whether the locked charge is ours to ask about. One that an order asks for may have to wait
-    for its turn with the card; a cardholder who is asked already asks nothing of it.
+    """Whether the locked charge is ours to ask about. One that is for an order may have to wait for
+    its turn with the card; one that waits for its cardholder needs no turn.
     """
     is_asking = charge.is_for_order and charge.status != ChargeStatus.REQUIRES_ACTION
     if is_asking and not caps.take_turn(charge, now):
@@ -252,8 +254,9 @@ def _decide(leased: Charge, by: Actor, now: datetime) -> Charge:
     """The pending charge that we leased is claimed, unless somebody has ended or overtaken it."""
     with transaction.atomic(durable=True):
         charge = Charge.objects.select_for_update(of=("self",)).get(id=leased.id)
+        # `attempts` is the fencing token of the lease: whoever leased it later has a higher one.
         if (charge.status, charge.attempts) == (ChargeStatus.PENDING, leased.attempts):
-            collection.claim([charge], is_new=False, is_attended=True, by=by, now=now)
+            collection.claim([charge], is_new=False, asks_processor=True, by=by, now=now)
         return charge
 
 

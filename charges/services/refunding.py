@@ -149,7 +149,7 @@ def unfinished_refunds() -> list[UUID]:
 def settle(
     refund: Refund, answer: Answer, timer: AttemptTimer | None, *, by: Actor, now: datetime
 ) -> Refund:
-    """The refund stands as the processor's answer says, once, whoever brings it."""
+    """The processor's answer is applied to the refund, once, whichever caller brings it."""
     with transaction.atomic(durable=True):
         refund = settlement.settle(refund, answer, timer, by=by, now=now)
     killpoint("refund.after_settle")

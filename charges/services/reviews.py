@@ -203,7 +203,7 @@ def _evidence_about(charge: Charge, outcome: str) -> str:
                 intent = intents.cancel(intent.id)
         except NotUnderstood as error:
             return f"The processor's answer was not understood: {error}"
-    _check(processor.difference(charge, intent), intent, outcome)
+    _check(processor.find_mismatch(charge, intent), intent, outcome)
     return f"{intent.id} is {intent.status}: {money.with_code(intent.amount, intent.currency)}."
 
 
@@ -234,7 +234,7 @@ def _evidence_about_refund(row: Refund, outcome: str) -> tuple[str, str | None]:
         if outcome == SUCCEEDED:
             raise EvidenceContradicts("there is no such refund.")
         return "There is no such refund.", None
-    _check(refund_processor.difference(row, card_refund), card_refund, outcome)
+    _check(refund_processor.find_mismatch(row, card_refund), card_refund, outcome)
     amount = money.with_code(card_refund.amount, card_refund.currency)
     return f"{card_refund.id} is {card_refund.status}: {amount}.", card_refund.id
 

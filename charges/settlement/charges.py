@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from charges import backoff, caps, collection, deciding, locking
-from charges.answers import DECISIVE, FINAL, RETRYABLE, Answer
+from charges.answers import CARDHOLDER_MAY_RETRY, DECISIVE, FINAL, Answer
 from charges.attempts import AttemptTimer
 from charges.declines import Failure
 from charges.killpoints import killpoint
@@ -55,8 +55,8 @@ def _apply_answer(charge: Charge, answer: Answer, *, by: Actor, now: datetime) -
     is_waiting = charge.status == S.REQUIRES_ACTION
     # Until the time is over a cardholder who failed may try again, with another card too: a decline
     # of the first try ends nothing.
-    is_final = answer.outcome in FINAL and not (is_waiting and answer.outcome in RETRYABLE)
-    if is_final:
+    may_retry = is_waiting and answer.outcome in CARDHOLDER_MAY_RETRY
+    if answer.outcome in FINAL and not may_retry:
         _conclude(charge, answer, by=by, now=now)
     elif answer.outcome == Outcome.REQUIRES_ACTION and not (
         is_waiting or charge.cancel_requested_at
@@ -68,6 +68,8 @@ def _apply_answer(charge: Charge, answer: Answer, *, by: Actor, now: datetime) -
 
 def _conclude(charge: Charge, answer: Answer, *, by: Actor, now: datetime) -> None:
     """Capture or release, ledger, shares, state, event, order."""
+    # An intent that is canceled before the time is over was canceled by somebody, us or a person at
+    # the processor; after it, by us because nobody authenticated.
     is_waiting = charge.status == S.REQUIRES_ACTION
     is_late = charge.action_expires_at is not None and charge.action_expires_at <= now
     is_canceled = charge.cancel_requested_at is not None or (is_waiting and not is_late)

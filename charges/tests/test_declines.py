@@ -74,17 +74,17 @@ def test_the_networks_advice_makes_a_soft_decline_hard():
 
 
 def test_advice_does_not_make_authentication_hard():
-    known = declines.look_up("authentication_required", "", "do_not_try_again")
+    known = declines.classify("authentication_required", "", "do_not_try_again")
 
     assert known.category is Category.AUTHENTICATION
 
 
 def test_a_decline_code_says_more_than_its_code():
-    assert declines.look_up("card_declined", "stolen_card").category is Category.HARD
+    assert declines.classify("card_declined", "stolen_card").category is Category.HARD
 
 
 def test_a_code_that_nobody_knows_is_unknown_and_stops_nothing():
-    assert declines.look_up("brand_new", "never_seen").category is Category.UNKNOWN
+    assert declines.classify("brand_new", "never_seen").category is Category.UNKNOWN
     assert not declines.stops_card("brand_new", "never_seen")
 
 

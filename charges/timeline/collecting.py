@@ -189,7 +189,7 @@ KINDS = {
 
 def _failed(story: Story, at: datetime) -> Iterator[Entry]:
     failure = story.charge.failure or {}
-    known = declines.look_up(
+    known = declines.classify(
         story.charge.failure_code,
         story.charge.failure_decline_code,
         story.charge.failure_advice_code,

@@ -84,8 +84,8 @@ def test_every_refused_key_gets_one_and_the_same_401(refused_keys, call):
 def test_a_key_works_until_the_moment_it_expires(make_key, now):
     _, key = make_key(expires_at=now + timedelta(minutes=1))
 
-    assert access.grant(key, now=now + timedelta(seconds=59)) is not None
-    assert access.grant(key, now=now + timedelta(seconds=60)) is None
+    assert access.authenticate(key, now=now + timedelta(seconds=59)) is not None
+    assert access.authenticate(key, now=now + timedelta(seconds=60)) is None
 
 
 def test_a_revoked_key_is_refused_at_the_next_request(make_key, call, now):
@@ -141,7 +141,7 @@ def test_a_use_is_remembered(make_key, now):
     row, key = make_key()
     assert row.last_used_at is None
 
-    access.grant(key, now=now)
+    access.authenticate(key, now=now)
 
     row.refresh_from_db()
     assert row.last_used_at == now
@@ -149,10 +149,10 @@ def test_a_use_is_remembered(make_key, now):
 
 def test_a_later_use_moves_the_last_use(make_key, now):
     row, key = make_key()
-    access.grant(key, now=now)
+    access.authenticate(key, now=now)
     access._remembered.clear()  # as after its few seconds
 
-    access.grant(key, now=now + timedelta(hours=1))
+    access.authenticate(key, now=now + timedelta(hours=1))
 
     row.refresh_from_db()
     assert row.last_used_at == now + timedelta(hours=1)
@@ -161,7 +161,7 @@ def test_a_later_use_moves_the_last_use(make_key, now):
 def test_a_wrong_secret_is_no_use_of_the_key(make_key, now):
     row, key = make_key()
 
-    access.grant(key[:-1], now=now)
+    access.authenticate(key[:-1], now=now)
 
     row.refresh_from_db()
     assert row.last_used_at is None
