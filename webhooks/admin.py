@@ -63,7 +63,7 @@ URL = pages.column("URL", shown_url, ordering="url")
 SHORT_URL = pages.column(
     "URL", lambda endpoint: Truncator(shown_url(endpoint)).chars(pages.LINE), ordering="url"
 )
-OWNER = pages.column(
+PARTNER_OR_OPERATOR = pages.column(
     "partner",
     lambda endpoint: pages.link("partner", endpoint.partner_id, endpoint.partner) or "operator",
     ordering="partner__name",
@@ -227,7 +227,7 @@ class EndpointAdmin(pages.DoorAdmin):
     STATE = pages.column("state", endpoint_state)
     list_display = [
         SHORT_URL,
-        OWNER,
+        PARTNER_OR_OPERATOR,
         EVENT_TYPES,
         STATE,
         "failing_since",
@@ -239,7 +239,7 @@ class EndpointAdmin(pages.DoorAdmin):
     readonly_fields = [
         "id",
         URL,
-        OWNER,
+        PARTNER_OR_OPERATOR,
         EVENT_TYPES,
         STATE,
         "failing_since",
@@ -252,7 +252,10 @@ class EndpointAdmin(pages.DoorAdmin):
         "updated_at",
     ]
     fieldsets = [
-        (None, {"fields": ["id", URL, OWNER, EVENT_TYPES, "description", "is_active"]}),
+        (
+            None,
+            {"fields": ["id", URL, PARTNER_OR_OPERATOR, EVENT_TYPES, "description", "is_active"]},
+        ),
         (
             "Health",
             {"fields": [STATE, "failing_since", "failures", "rests_until", "disabled_reason"]},

@@ -179,7 +179,7 @@ NUMBER = pages.column(
         f"{installment.installment_number} of {installment.order.installment_count}"
     ),
 )
-OWNER = pages.column(
+ORDER_CUSTOMER = pages.column(
     "customer", lambda installment: installment.order.customer_id, ordering="order__customer_id"
 )
 CHARGE_COLUMNS: list[str | pages.Column] = [

@@ -171,7 +171,7 @@ class CollectionFilter(pages.CaseFilter):
 class InstallmentAdmin(pages.ReadOnlyAdmin):
     list_display = [
         pages.ID,
-        columns.OWNER,
+        columns.ORDER_CUSTOMER,
         columns.NUMBER,
         amount("amount"),
         "due_date",
@@ -203,7 +203,7 @@ class InstallmentAdmin(pages.ReadOnlyAdmin):
                     columns.NUMBER,
                     columns.ORDER,
                     columns.CHARGE,
-                    columns.OWNER,
+                    columns.ORDER_CUSTOMER,
                     pages.PARTNER,
                 ]
             },
