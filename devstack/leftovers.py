@@ -16,6 +16,7 @@ from devstack.processes import send
 
 MARKER = "DEVSTACK_CHECKOUT"
 LEFTOVER_SECONDS = 10
+KILLED_SECONDS = 5
 STOP_SECONDS = 90
 
 
@@ -61,8 +62,10 @@ def end_leftovers(checkout: Path = CHECKOUT) -> int:
         told |= topmost
         time.sleep(0.05)
         found = marked(checkout)
-    for pid in found:
+    for pid in found:  # where SIGINT is ignored, as under `nohup … &`
         send(pid, signal.SIGKILL)
+    while marked(checkout) and time.monotonic() < deadline + KILLED_SECONDS:
+        time.sleep(0.05)
     return count
 
 

@@ -325,7 +325,7 @@ def test_a_callback_that_kills_every_worker_is_put_aside_and_others_go_on(waitin
 
     aside = ProcessorEvent.objects.get(object_id="pi_poison")
     assert (aside.processed_at, aside.next_attempt_at) == (None, None)
-    assert "Put aside" in aside.outcome
+    assert "Set aside" in aside.outcome
     assert end_of(waiting.id) == paid(7000)
 
 

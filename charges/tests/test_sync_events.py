@@ -405,5 +405,5 @@ def test_the_command_says_that_stripe_is_away(committed, no_processor):
 
 
 def test_the_command_refuses_what_is_no_time(committed):
-    with pytest.raises(CommandError, match="no date or time"):
+    with pytest.raises(CommandError, match="not an ISO 8601 date or time"):
         command("--since", "yesterday")
