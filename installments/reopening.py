@@ -11,6 +11,7 @@ from foundation import states
 from foundation.actors import Actor
 from installments import facts, revisions, rollup, schedule, transitions
 from installments.models import (
+    STARTED_OVER,
     Change,
     Installment,
     InstallmentOrder,
@@ -21,22 +22,7 @@ from installments.revisions import Changed
 from wallets import money
 from webhooks import events
 
-REOPENED = [
-    "due_date",
-    "due_at",
-    "overdue_from",
-    "late_fee_from",
-    "status",
-    "attempts",
-    "next_attempt_at",
-    "tried_at",
-    "overdue_at",
-    "default_at",
-    "reminded_at",
-    "paid_at",
-    "charge_id",
-    "updated_at",
-]
+REOPENED = [*STARTED_OVER, "paid_at", "charge_id"]
 
 
 def reopen(

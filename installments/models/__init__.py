@@ -3,6 +3,7 @@
 from installments.models.installment import (
     COLLECTIBLE,
     LATE,
+    STARTED_OVER,
     UNPAID,
     USED_UP,
     Installment,
@@ -18,6 +19,7 @@ __all__ = [
     "COLLECTIBLE",
     "GIVEN_UP",
     "LATE",
+    "STARTED_OVER",
     "UNPAID",
     "USED_UP",
     "Change",

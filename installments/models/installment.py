@@ -34,6 +34,21 @@ COLLECTIBLE = [T.PENDING, T.OVERDUE]
 LATE = [T.OVERDUE, T.FAILED]
 UNPAID = [T.PENDING, T.OVERDUE, T.FAILED]
 """States without money and without a charge under way."""
+STARTED_OVER = [
+    "due_date",
+    "due_at",
+    "overdue_from",
+    "late_fee_from",
+    "status",
+    "attempts",
+    "next_attempt_at",
+    "tried_at",
+    "overdue_at",
+    "default_at",
+    "reminded_at",
+    "updated_at",
+]
+"""What `start_over` changes."""
 
 
 class InstallmentQuerySet(OwnedQuerySet["Installment"]):

@@ -15,6 +15,7 @@ from foundation import states
 from foundation.actors import Actor
 from installments import planning, revisions, rollup, schedule
 from installments.models import (
+    STARTED_OVER,
     UNPAID,
     Change,
     Installment,
@@ -27,20 +28,6 @@ from installments.services.locking import check, check_unpaid, locked, locked_in
 CHANGEABLE = (OrderStatus.PENDING, OrderStatus.ACTIVE, OrderStatus.PAUSED)
 TERMS_CHANGEABLE = (*CHANGEABLE, OrderStatus.DEFAULTED)
 """Another card may pay the arrears of a defaulted order."""
-RESCHEDULED = [
-    "due_date",
-    "due_at",
-    "overdue_from",
-    "late_fee_from",
-    "status",
-    "attempts",
-    "next_attempt_at",
-    "tried_at",
-    "overdue_at",
-    "default_at",
-    "reminded_at",
-    "updated_at",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +111,7 @@ def reschedule_installment(
         planning.check_due_date(due_date, today, "due_date")
         before = _due(installment)
         installment.start_over(due_date, now)
-        states.transition([installment], RESCHEDULED)
+        states.transition([installment], STARTED_OVER)
         rollup.update([installment], now)
         _record(order, Change.RESCHEDULED, before, _due(installment), reason, by, now)
         return installment
