@@ -1,15 +1,23 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from charges.models import PaymentMethod
 from installments.models import InstallmentOrder
 
-TODAY = timezone.now().date()
+TODAY = date(2026, 3, 2)
 SOON, LATER, PAST = (str(TODAY + timedelta(days=n)) for n in (40, 41, -2))
+
+
+@pytest.fixture(autouse=True)
+def at_noon():
+    """No test of this file meets midnight."""
+    with time_machine.travel(datetime.combine(TODAY, time(12), UTC)):
+        yield
 
 
 def rule(**more):

@@ -12,7 +12,7 @@ from webhooks import signing
 
 SECRET = signing.new_secret()
 EVENT = uuid4()
-AT = datetime.now(UTC)
+AT = datetime(2026, 3, 2, tzinfo=UTC)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
