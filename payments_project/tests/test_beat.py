@@ -40,7 +40,8 @@ def schedule(committed):
         finally:
             app.conf.beat_schedule = kept
 
-    return start
+    yield start
+    PeriodicTask.objects.all().delete()
 
 
 def edit(**fields):
