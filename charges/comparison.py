@@ -166,5 +166,5 @@ def _kind_of_dispute(
     there = {movement.id: (movement.amount, movement.fee) for movement in remote.movements}
     if any(there.get(id_) != moved for id_, moved in here.items()):
         return "dispute_differs"
-    is_told = dispute.status == remote.status and len(here) == len(there)
-    return None if is_told else "dispute_unsettled"
+    is_known = dispute.status == remote.status and len(here) == len(there)
+    return None if is_known else "dispute_unsettled"

@@ -13,14 +13,14 @@ RECOVERY = actors.system("recovery")
 @shared_task(name=services.RECOVER_TASK)
 @single_flight(services.RECOVER_TASK, each_process=True)
 def recover() -> int:
-    """Charges that are due have gone on from where they stopped."""
+    """Resume the charges that are due; returns how many there were."""
     return services.collect_due(by=RECOVERY)
 
 
 @shared_task(name=services.REFUNDS_TASK)
 @single_flight(services.REFUNDS_TASK, each_process=True)
 def complete_refunds() -> int:
-    """Refunds that are due have gone on from where they stopped."""
+    """Resume the refunds that are due; returns how many there were."""
     return services.complete_due_refunds(by=RECOVERY)
 
 

@@ -66,6 +66,7 @@ WHERE n.id = %(endpoint)s AND e.created_at >= %(since)s AND e.created_at < %(unt
 ON CONFLICT (event_id, endpoint_id) DO UPDATE SET status = 'pending', delivered_at = NULL,
     next_attempt_at = %(now)s, is_leased = false,
     replayed_after = webhooks_delivery.attempt_count
+WHERE {states.allowed(Delivery, "webhooks_delivery.status", "excluded.status")}
 """
 
 

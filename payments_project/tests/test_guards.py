@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +70,17 @@ def test_only_machines_write_a_status():
 
     assert [place for place in by_queryset if not place.startswith("foundation/states.py")] == []
     assert [place for place in by_instance if not place.startswith("foundation/states.py")] == []
+
+
+def test_sql_that_writes_a_status_asks_the_machine():
+    writes = re.compile(r"\bSET\b(?:(?!\bWHERE\b|\"\"\").)*?\bstatus = ", re.DOTALL)
+    found = {path for path in SOURCES if writes.search(path.read_text())}
+
+    assert {path.name for path in found} == {"delivery.py", "rollup.py"}
+    assert all(
+        len(writes.findall(path.read_text())) == path.read_text().count("states.allowed(")
+        for path in found
+    )
 
 
 def test_every_transaction_is_durable():
